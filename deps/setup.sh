@@ -1,0 +1,338 @@
+#!/bin/sh
+# Prepare a machine for building: install the build tools and libraries from
+# the system's package manager, then put the pinned sources of whatever the
+# system does not have (in practice: Mbed TLS 3.6 on Debian 12) into
+# deps/packagecache, where Meson looks before it tries the network.
+#
+#   sh deps/setup.sh              everything needed to build
+#   sh deps/setup.sh build        that, then build the library and gcn in build/
+#   sh deps/setup.sh demo         that, then the demonstration src/cli/demo.sh
+#   sh deps/setup.sh test         also what the tests need; build and run them
+#                                 all with gcc, and with clang's sanitizers
+#   sh deps/setup.sh --print      only say what would be installed
+#   sh deps/setup.sh --sources    only fetch pinned sources (never needs root)
+#   sh deps/setup.sh --bundle     also fetch what a self-contained static
+#                                 library needs (then configure with
+#                                 --force-fallback-for=mbedtls,wslay)
+#
+# It never asks anything. Exit status: 0 if all went well. The last line of
+# "test" is "N passed, N failed".
+set -eu
+exec </dev/null
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+cache=$here/packagecache
+mode=${1-prepare}
+case $mode in
+  prepare | build | demo | test) ;;
+  --print | --sources | --bundle) mode=${mode#--} ;;
+  *) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 1 ;;
+esac
+[ $# -le 1 ] || { echo "setup: one argument at most" >&2; exit 1; }
+
+say() { printf 'setup: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+field() { sed -n "s/^$2 *= *//p" "$here/$1.wrap" | head -n 1; }
+sha256() {
+  if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi |
+    cut -d' ' -f1
+}
+
+# ---------------------------------------------------------------- packages --
+offered() { # prints the version apt would install, nothing if there is none
+  apt-cache policy "$1" 2>/dev/null |
+    sed -n 's/^ *Candidate: //p' | grep -v '^(none)$' || true
+}
+
+any_of() { # prints the first package of the arguments that is on offer
+  for p in "$@"; do
+    if [ -n "$(offered "$p")" ]; then echo "$p"; return 0; fi
+  done
+}
+
+installed() {
+  dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
+}
+
+build_packages() {
+  echo build-essential meson ninja-build pkg-config ca-certificates
+  echo libuv1-dev libwslay-dev libjansson-dev
+  any_of libllhttp-dev
+  case $(offered libmbedtls-dev) in 3.[6-9].*) echo libmbedtls-dev ;; esac
+}
+
+test_packages() {
+  echo libcmocka-dev clang cmake
+  # The sanitizers' runtime has its compiler's version in its name.
+  clang=$(apt-cache depends clang 2>/dev/null |
+    sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+  any_of "libclang-rt-$clang-dev" libclang-rt-dev
+  echo llvm # llvm-symbolizer: else a sanitizer's report has no names
+  # Servers for the interoperability tests.
+  any_of nginx-light nginx
+  have node || any_of nodejs
+  have npm || any_of npm
+}
+
+apt_update() { # a source that does not answer must not stop the others
+  $as apt-get update -q || say "apt-get update reported errors; going on"
+}
+
+install_apt() {
+  as=
+  if [ "$(id -u)" != 0 ]; then
+    if have sudo && sudo -n true 2>/dev/null; then as="sudo -n"; else as=none; fi
+  fi
+  lists=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' 2>/dev/null |
+    head -n 1)
+  if [ -z "$lists" ] && [ "$as" != none ] && [ "$mode" != print ]; then
+    apt_update
+  fi
+  missing=
+  wanted=$(build_packages)
+  [ "$mode" != test ] || wanted="$wanted $(test_packages)"
+  for p in $wanted; do
+    installed "$p" || missing="$missing $p"
+  done
+  [ -n "$missing" ] || { say "system packages: all present"; return 0; }
+  line="apt-get install -y --no-install-recommends$missing"
+  # Without package lists it is not known what this release calls things.
+  [ -n "$lists" ] || [ "$as" != none ] || line="apt-get update  and try again"
+  if [ "$mode" = print ]; then say "would run: $line"; return 0; fi
+  if [ "$as" = none ]; then
+    say "not root: please run, as root:  $line"
+    return 1
+  fi
+  say "$line"
+  # RUNLEVEL=1: installed servers are for the tests, not to be started now.
+  run="$as env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends
+    $missing"
+  # An outdated package list is the usual reason for a failure: refresh it once.
+  # shellcheck disable=SC2086
+  $run || { apt_update && $run; }
+}
+
+advise() { # one line; nothing here was tried outside Debian
+  rest="(Meson downloads the Mbed TLS, llhttp and wslay that are not there)"
+  if [ "$(uname -s)" = Darwin ]; then
+    say "install with Homebrew:  brew install meson ninja pkgconf libuv" \
+      "jansson llhttp wslay mbedtls@3  and export" \
+      "PKG_CONFIG_PATH=\"\$(brew --prefix mbedtls@3)/lib/pkgconfig\"  $rest"
+  elif have dnf; then
+    say "install with dnf:  dnf install gcc meson ninja-build" \
+      "pkgconf-pkg-config libuv-devel jansson-devel llhttp-devel" \
+      "wslay-devel mbedtls-devel  $rest"
+  else
+    say "no known package manager; needed: a C11 compiler, Meson >= 1.0," \
+      "Ninja, pkg-config, libuv >= 1.44, jansson >= 2.13  $rest"
+  fi
+}
+
+# ----------------------------------------------------------- pinned sources --
+# Debian's orig tarballs of these are byte for byte the upstream releases that
+# the wraps name, so apt can stand in for the upstream download (its signature
+# check comes on top of the wrap's sha256).
+overlay() { # put our build files over an unpacked source, if they changed
+  (cd "$here/packagefiles/$1" && find . -type f) | while read -r f; do
+    cmp -s "$here/packagefiles/$1/$f" "$2/$f" && continue
+    mkdir -p "$2/$(dirname "$f")"
+    cp "$here/packagefiles/$1/$f" "$2/$f"
+  done
+}
+
+work=""
+apt_rc=1
+cleanup() { [ -z "$work" ] || rm -rf "$work"; }
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+apt_isolated() { # a private apt: own lists and cache, source packages only
+  [ -z "$work" ] || return "$apt_rc"
+  apt_rc=1
+  key=/usr/share/keyrings/debian-archive-keyring.gpg
+  [ -r "$key" ] || return 1
+  work=$(mktemp -d)
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/sources.d" "$work/dl"
+  # A mirror that lags behind is as good as any: what counts is the signature,
+  # and the hash that the wrap pins.
+  cat > "$work/apt.conf" <<CONF
+Acquire::Check-Valid-Until "false";
+Acquire::Check-Date "false";
+Dir::State::lists "$work/lists";
+Dir::Cache "$work/cache";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$work/sources.d";
+Acquire::Languages "none";
+Acquire::Retries "2";
+APT::Sandbox::User "";
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+CONF
+  # Whatever archives this machine is configured to use: the one whose indexes
+  # carry Debian's own signature is the right one.
+  for uri in $(apt-get update --print-uris 2>/dev/null |
+      sed -n "s#^'\(.*/\)dists/[a-z]*/\(In\)\{0,1\}Release'.*#\1#p" | sort -u); do
+    printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+      "$uri" "${SETUP_SUITES:-forky trixie sid}" "$key" > "$work/sources.d/pin.sources"
+    if apt-get -c "$work/apt.conf" -qq -o APT::Update::Error-Mode=any update 2>/dev/null; then apt_rc=0; break; fi
+  done
+  return $apt_rc
+}
+
+fetch_pinned() { # wrap name, source package, version pattern acceptable if the pin is gone
+  wrap=$1 src=$2 accept=$3
+  file=$(field "$wrap" source_filename) want=$(field "$wrap" source_hash) dir=$(field "$wrap" directory)
+  if [ -f "$here/$dir/meson.build" ]; then
+    overlay "$wrap" "$here/$dir"
+    say "$wrap: already unpacked in deps/$dir"; return 0
+  fi
+  if [ -f "$cache/$file" ] && [ "$(sha256 "$cache/$file")" = "$want" ]; then
+    say "$wrap: deps/packagecache/$file is there"; return 0
+  fi
+  apt_isolated || { say "$wrap: no usable Debian archive configured"; return 1; }
+  # "version sha256 file" of every orig tarball on offer, the pinned one first
+  apt-cache -c "$work/apt.conf" showsrc --only-source "$src" 2>/dev/null | awk -v want="$want" '
+    /^Version:/ { v = $2 } /^[A-Z]/ { on = ($1 == "Checksums-Sha256:") }
+    on && $3 ~ /\.orig\.tar\.[a-z0-9]+$/ { print ($1 == want ? 0 : 1), v, $1, $3 }' |
+    sort -u | sort -k1,1n -k2,2Vr > "$work/$src.list"
+  while read -r other v sum tar; do
+    if [ "$other" = 1 ]; then
+      # shellcheck disable=SC2254
+      case $v in $accept) ;; *) continue ;; esac
+    fi
+    (cd "$work/dl" && apt-get -c "$work/apt.conf" -qq source --only-source --download-only --tar-only "$src=$v") >"$work/log" 2>&1 || {
+      say "$wrap: $src $v is listed but could not be downloaded"; continue; }
+    [ "$(sha256 "$work/dl/$tar")" = "$sum" ] || continue
+    mkdir -p "$cache"
+    if [ "$other" = 0 ]; then
+      mv "$work/dl/$tar" "$cache/$file"
+      say "$wrap: $src $v -> deps/packagecache/$file (sha256 as pinned)"
+    else
+      # Not the pinned release, but one the Debian archive signed. Meson takes
+      # an unpacked directory as it is.
+      mkdir -p "$here/$dir"
+      tar -xf "$work/dl/$tar" -C "$here/$dir" --strip-components=1
+      overlay "$wrap" "$here/$dir"
+      say "$wrap: NOTE the pinned tarball is no longer in the archive; unpacked $src $v instead"
+    fi
+    return 0
+  done < "$work/$src.list"
+  say "$wrap: no source package on offer fits"
+  return 1
+}
+
+fetch_llhttp_debian() { # the generated C that Debian 12 and Ubuntu ship for Node
+  if have pkg-config && pkg-config --exists 'libllhttp >= 8.1' 2>/dev/null; then return 0; fi
+  [ -n "$(offered node-llhttp)" ] || return 0
+  d=$here/llhttp-debian
+  if [ ! -f "$d/src/llhttp.c" ]; then
+    t=$(mktemp -d)
+    if (cd "$t" && apt-get -qq -o APT::Sandbox::User= download node-llhttp) && dpkg-deb -x "$t"/node-llhttp_*.deb "$t/x" &&
+       [ -f "$t/x/usr/share/llhttp/llhttp.c" ]; then
+      mkdir -p "$d/src" "$d/include"
+      cp "$t"/x/usr/share/llhttp/*.c "$d/src/"
+      cp "$t"/x/usr/share/include/llhttp/llhttp.h "$d/include/"
+      say "llhttp: C sources of $(basename "$t"/node-llhttp_*.deb) -> deps/llhttp-debian"
+    else
+      say "llhttp: node-llhttp has no C sources here; Meson will download the pinned release"
+    fi
+    rm -rf "$t"
+  fi
+  [ ! -d "$d" ] || overlay llhttp "$d"
+}
+
+fetch_sources() {
+  [ "$mode" = print ] && return 0
+  ok=0
+  [ "$mode" != bundle ] || fetch_pinned wslay wslay '1.1.*' || ok=1
+  if [ "$mode" != bundle ] && have pkg-config && pkg-config --exists 'mbedtls >= 3.6.0' 'mbedtls < 4' 2>/dev/null; then
+    say "mbedtls: the system's $(pkg-config --modversion mbedtls) will do"
+  else
+    fetch_pinned mbedtls mbedtls '3.6.*' || ok=1
+  fi
+  return $ok
+}
+
+# ------------------------------------------------------------ build and test --
+# build/ may be there already, made by hand or by an earlier run: it is kept.
+configure() { # directory, then options
+  dir=$1; shift
+  if [ -f "$root/$dir/build.ninja" ]; then
+    [ $# = 0 ] || meson configure "$root/$dir" "$@" || return 1
+  else
+    meson setup "$root/$dir" "$root" "$@"
+  fi
+}
+
+build() {
+  configure build && meson compile -C "$root/build"
+}
+
+run_tests() { # directory, meson test's arguments
+  dir=$1; shift
+  rm -f "$root/$dir/meson-logs/testlog.json"
+  meson compile -C "$root/$dir" || { broken="$broken $dir"; return 0; }
+  meson test -C "$root/$dir" --no-rebuild --print-errorlogs "$@" || true
+}
+
+test_all() {
+  broken=
+  dirs="build build-asan"
+  say "build/: ${CC-gcc}, warnings are errors"
+  if CC=${CC-gcc} configure build -Dtests=enabled -Dwerror=true; then
+    run_tests build
+  else
+    broken="$broken build"
+  fi
+  # The suites lint and api look at text and at what is installed: once will do.
+  say "build-asan/: clang, address and undefined behaviour sanitizers"
+  if CC=clang configure build-asan -Dtests=enabled -Dwerror=true \
+      -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled; then
+    run_tests build-asan --no-suite lint --no-suite api --timeout-multiplier 4
+  else
+    broken="$broken build-asan"
+  fi
+  set --
+  for dir in $broken; do set -- "$@" --broken "$dir"; done
+  for dir in $dirs; do set -- "$@" "$root/$dir"; done
+  python3 "$root/test/run/summary.py" "$@"
+}
+
+# --------------------------------------------------------------------- main --
+stop() { # nothing could be built; "test" keeps its last line
+  [ "$mode" != test ] || echo "0 passed, 1 failed"
+  exit 1
+}
+
+rc=0
+if have apt-get && have dpkg-query; then
+  [ "$mode" = sources ] || install_apt || rc=1
+  case $rc-$mode in 1-build | 1-demo | 1-test) stop ;; esac
+  [ "$mode" = print ] || fetch_llhttp_debian
+  # shellcheck disable=SC1091
+  [ ! -r /etc/os-release ] || . /etc/os-release
+  if [ "${ID-}" = debian ]; then
+    fetch_sources ||
+      say "Meson will try to download what is missing while configuring"
+  else
+    say "${ID-this system}: Meson downloads what the system lacks" \
+      "while configuring"
+  fi
+else
+  advise
+  case $mode in build | demo | test) have meson && have ninja || rc=1 ;; esac
+fi
+[ $rc = 0 ] || stop
+case $mode in
+  prepare | bundle)
+    say "next:  meson setup build && meson compile -C build" ;;
+  build)
+    build
+    say "done: build/gcn, build/libgcnotify.so, build/libgcnotify.a" ;;
+  demo)
+    build
+    (cd "$root" && sh src/cli/demo.sh build) ;;
+  test) test_all ;;
+esac

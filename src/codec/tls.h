@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS 1.2 and 1.3 as a byte filter, by Mbed TLS.
+ *
+ * Feed ciphertext, take plaintext; put plaintext, take ciphertext.  The codec
+ * has no socket and no clock (certificate dates are checked by Mbed TLS against
+ * the wall clock).  Verification is always on.  One context serves one
+ * connection and is never reset for another.  After an error it refuses
+ * everything and keeps the first cause.
+ *
+ * Our verification policy on top of Mbed TLS (FAULTS §9.1): a subjectAltName is
+ * required, an IP literal matches iPAddress entries only, a wildcard needs two
+ * labels to its right; AEAD suites with (EC)DHE only; P-256, P-384, P-521,
+ * X25519; RSA of 2048 bits or more; SHA-256 or better.
+ */
+#ifndef GCN_CODEC_TLS_H
+#define GCN_CODEC_TLS_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/span.h"
+
+enum {
+  GCN__TLS_TEXT_SIZE = 256,
+  /* Non-application records in a row (tickets, alerts, empty ones) after which
+   * a peer is considered hostile; FAULTS L05. */
+  GCN__TLS_IDLE_RECORDS_MAX = 32,
+};
+
+/* Parsed once, shared by any number of connections of one loop.  Reference
+ * counted; not thread-safe. */
+struct gcn__tls_config;
+
+struct gcn__tls_client_options {
+  /* Trust anchors: a PEM text, else a file or directory, else the system's
+   * store (the usual locations of the common distributions, or SSL_CERT_FILE
+   * as passed by the caller in ca_path). */
+  struct gcn__span ca_pem; /* absent: not used */
+  const char* ca_path;     /* NULL: not used */
+  bool tls12_only;         /* for tests; 1.3 is offered by default */
+};
+
+/* Reads files, so it blocks for some milliseconds: call it once per client.  A
+ * store that parses in part is fine as long as it holds one certificate.
+ * 0, GCN__ENOMEM, GCN_EENTROPY, GCN_ECONFIG (a file that is missing or does not
+ * parse); `text` then says which and why. */
+int gcn__tls_config_client(const struct gcn__mem* mem,
+                           const struct gcn__tls_client_options* options,
+                           struct gcn__tls_config** config,
+                           char text[GCN__TLS_TEXT_SIZE]);
+/* For the simulator and the tests: both PEM, the certificate's chain behind it.
+ * Returns as above. */
+int gcn__tls_config_server(const struct gcn__mem* mem,
+                           struct gcn__span certificate_pem,
+                           struct gcn__span key_pem,
+                           struct gcn__tls_config** config,
+                           char text[GCN__TLS_TEXT_SIZE]);
+struct gcn__tls_config* gcn__tls_config_hold(struct gcn__tls_config* config);
+void gcn__tls_config_release(struct gcn__tls_config* config); /* NULL is fine */
+
+/* The configuration's seeded generator; valid as long as it is held. */
+struct gcn__entropy gcn__tls_config_entropy(struct gcn__tls_config* config);
+
+enum gcn__tls_state {
+  GCN__TLS_HANDSHAKING,
+  GCN__TLS_OPEN,
+  GCN__TLS_CLOSED, /* close_notify came */
+  GCN__TLS_FAILED,
+};
+
+struct gcn__tls;
+
+/* `host` is the name or address literal to verify, required for a client and
+ * NULL for a server; it is copied.  One that no certificate can prove (empty, a
+ * trailing dot, over 253 bytes) is refused by the first read, which sends
+ * nothing, with GCN_ETLSVERIFY and a text.  A name is sent as SNI, an address
+ * is not (RFC 6066 §3).  `out` receives ciphertext, must outlive the context,
+ * and belongs to the caller; if it cannot take a record, the context fails with
+ * the buffer's error.  A client offers ALPN "http/1.1".  Some 40 KB per context
+ * come from Mbed TLS's own allocator, not from `mem`.
+ * 0, GCN__ENOMEM, GCN_ETLS. */
+int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
+                 const char* host, struct gcn__buf* out, struct gcn__tls** tls);
+void gcn__tls_free(struct gcn__tls* tls); /* NULL is fine */
+
+/* Drives the handshake or decrypts, reading from the front of `in`, which it
+ * advances; a client's first call may have an empty `in`.  Stops when
+ * `plain_size` bytes are out or all of `in` is used and nothing is pending.
+ *
+ * `used` is the number of plaintext bytes written to `plain`; there may be some
+ * beside GCN__EOF or an error, and they are good.
+ * Returns 0; GCN__EOF after close_notify (once all plaintext is out; whatever
+ * follows in `in` is dropped); GCN_ETLS, GCN_ETLSVERIFY, GCN__ENOMEM, and
+ * GCN_ELIMIT from `out`.  Also after an error `out` may hold an alert worth
+ * sending. */
+int gcn__tls_read(struct gcn__tls* tls, struct gcn__span* in, char* plain,
+                  size_t plain_size, size_t* used);
+/* Tells that the transport has ended.  GCN__EOF if close_notify came before;
+ * else the context fails with GCN_ETLS and a text (bytes may be missing, FAULTS
+ * L08), or returns the error it already has. */
+int gcn__tls_end(struct gcn__tls* tls);
+/* Encrypts all of `plain` into the out buffer.  Only when OPEN and before
+ * gcn__tls_close: else GCN__EINVAL, or GCN__EOF if the peer has closed.
+ * 0, or the error as for reading. */
+int gcn__tls_write(struct gcn__tls* tls, struct gcn__span plain);
+/* Appends close_notify, once; best effort.  Reading goes on. */
+void gcn__tls_close(struct gcn__tls* tls);
+
+enum gcn__tls_state gcn__tls_state(const struct gcn__tls* tls);
+/* Decrypted bytes are waiting inside: read again without new input. */
+bool gcn__tls_pending(const struct gcn__tls* tls);
+/* The first error: Mbed TLS's number (0 if none) and a sentence with the
+ * remedy, e.g. "certificate expired; check the local clock". */
+int gcn__tls_detail(const struct gcn__tls* tls);
+const char* gcn__tls_error(const struct gcn__tls* tls);
+/* "TLSv1.3", "TLS1-3-AES-128-GCM-SHA256"; "" before the handshake is over. */
+const char* gcn__tls_version(const struct gcn__tls* tls);
+const char* gcn__tls_suite(const struct gcn__tls* tls);
+
+#endif
