@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection: its state, what is wanted of it, its timers and its memory of
+ * failures.
+ *
+ * The session knows no bytes.  It looks an input up in the table, enters the
+ * next state, runs the verbs that are about numbers (backoff, gaps, timers) and
+ * hands the others to its caller as a set.
+ */
+#ifndef GCN_CORE_SESSION_H
+#define GCN_CORE_SESSION_H
+
+#include "base/rng.h"
+#include "core/fsm.h"
+#include "core/gaps.h"
+#include "core/settings.h"
+
+#include <stdbool.h>
+
+enum gcn__desire {
+  GCN__DESIRE_STOPPED,
+  GCN__DESIRE_STREAMING,
+  GCN__DESIRE_CLOSED,
+};
+
+/* Told of every input with the state it met, before anything is done: for
+ * recorders and for tests of coverage. */
+struct gcn__watch {
+  void (*seen)(void* ctx, enum gcn__state state, enum gcn__input input);
+  void* ctx;
+};
+
+struct gcn__session {
+  const struct gcn__settings* settings;
+  struct gcn__rng* rng;
+  enum gcn__state state;
+  enum gcn__desire desire;
+  uint64_t deadlines_ms[GCN__TIMER_COUNT]; /* GCN__NEVER: not armed */
+  uint64_t failures; /* attempts that failed since the last proof */
+  bool stable;       /* the present stream has proven itself */
+  bool alive;        /* a frame came since the confirmation */
+  uint64_t confirmed_ms;
+  uint64_t proof_ms;      /* all that was produced before it has come */
+  bool doubtful;          /* what comes may have waited unread: no proof */
+  uint64_t doubt_ms;      /* since when reading goes on again */
+  uint64_t heard_ms;      /* when the bytes of the present input were read */
+  uint64_t delay_ms;      /* the wait that PLAN chose last */
+  uint64_t asked_ms;      /* the server's Retry-After for the next PLAN */
+  uint64_t not_before_ms; /* until when the server asked us to wait */
+  uint64_t sync_failures; /* background calls that failed in a row */
+  uint64_t attempt_count; /* generation: grows with every DIAL */
+  uint64_t never_count;   /* NEVER cells met, release builds only */
+  struct gcn__gaps gaps;
+  struct gcn__watch watch; /* `seen` may be NULL */
+};
+
+/* What one input did. */
+struct gcn__step {
+  enum gcn__state from;
+  enum gcn__state to;
+  uint32_t verbs; /* for the caller, in the order of the bits */
+  bool entered;   /* a state was entered, maybe the same one */
+};
+
+void gcn__session_init(struct gcn__session* session,
+                       const struct gcn__settings* settings,
+                       struct gcn__rng* rng);
+
+/* Feeds one input.  A NEVER cell asserts; in release builds it is counted and
+ * changes nothing. */
+struct gcn__step gcn__session_input(struct gcn__session* session,
+                                    enum gcn__input input, uint64_t now_ms);
+
+/* The earliest armed deadline; GCN__NEVER if there is none. */
+uint64_t gcn__session_deadline(const struct gcn__session* session);
+/* True, and `input` is set, if a timer is due; it is disarmed.  The earliest
+ * first, ties in the order of GCN__TIMER_MAP. */
+bool gcn__session_expire(struct gcn__session* session, uint64_t now_ms,
+                         enum gcn__input* input);
+/* IDLE acts on what was wanted meanwhile.  True, and `input` is set, if the
+ * state and the desire differ. */
+bool gcn__session_wish(const struct gcn__session* session,
+                       enum gcn__input* input);
+
+/* The host kept the stream from being read: nothing may be concluded from
+ * silence that began earlier. */
+void gcn__session_excuse(struct gcn__session* session, uint64_t now_ms);
+/* ... and what comes next may be old. */
+void gcn__session_doubt(struct gcn__session* session, uint64_t now_ms);
+/* Nothing is left unread, in the engine or in the kernel. */
+void gcn__session_caught_up(struct gcn__session* session, uint64_t now_ms);
+/* The server asked to wait; a floor under every wait until then. */
+void gcn__session_ask(struct gcn__session* session, uint64_t asked_ms,
+                      uint64_t now_ms);
+/* The service answered what was asked at `asked_ms`: everything it produced
+ * before that has come. */
+void gcn__session_trust(struct gcn__session* session, uint64_t asked_ms);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The channels dialect: what it sends, and how it reads answers and messages.
+ * What answers mean is data, in channels-judge.c.
+ */
+#include "dialect/channels.h"
+
+#include "base/err.h"
+#include "codec/digest.h"
+
+#define CHANNELS_PATH "/api/v2/notifications/channels"
+
+static int write_basic(struct gcn__buf* out, const struct gcn__ask* ask) {
+  struct gcn__buf pair;
+  gcn__buf_init(&pair, out->mem, GCN__URL_SIZE_MAX);
+  pair.secret = true;
+  struct gcn__buf value;
+  gcn__buf_init(&value, out->mem, 2 * GCN__URL_SIZE_MAX);
+  value.secret = true;
+  int error = gcn__buf_append_str(&pair, ask->client_id);
+  if (error == 0) error = gcn__buf_append_str(&pair, ":");
+  if (error == 0) error = gcn__buf_append_str(&pair, ask->client_secret);
+  if (error == 0) error = gcn__buf_append_str(&value, "Basic ");
+  if (error == 0) error = gcn__base64_encode(&value, gcn__buf_span(&pair));
+  if (error == 0) {
+    error = gcn__http_write_header(out, "Authorization", gcn__buf_span(&value));
+  }
+  gcn__buf_deinit(&value);
+  gcn__buf_deinit(&pair);
+  return error;
+}
+
+static int write_bearer(struct gcn__buf* out, const struct gcn__ask* ask) {
+  struct gcn__buf value;
+  gcn__buf_init(&value, out->mem, 2 * GCN__URL_SIZE_MAX);
+  value.secret = true;
+  int error = gcn__buf_append_str(&value, "Bearer ");
+  if (error == 0) error = gcn__buf_append_str(&value, ask->token);
+  if (error == 0) {
+    error = gcn__http_write_header(out, "Authorization", gcn__buf_span(&value));
+  }
+  gcn__buf_deinit(&value);
+  return error;
+}
+
+static int write_common(struct gcn__buf* out, const struct gcn__ask* ask) {
+  int error =
+      gcn__http_write_header(out, "Host", gcn__span_str(ask->authority));
+  if (error != 0) return error;
+  return gcn__http_write_header(out, "User-Agent",
+                                gcn__span_str(ask->user_agent));
+}
+
+static int write_accept_json(struct gcn__buf* out) {
+  return gcn__http_write_header(out, "Accept", GCN__SPAN("application/json"));
+}
+
+static int write_type_json(struct gcn__buf* out) {
+  return gcn__http_write_header(out, "Content-Type",
+                                GCN__SPAN("application/json"));
+}
+
+static int write_token_line(const struct gcn__ask* ask, struct gcn__buf* out) {
+  struct gcn__buf target;
+  gcn__buf_init(&target, out->mem, GCN__URL_SIZE_MAX);
+  int error = gcn__buf_append_str(&target, ask->base_path);
+  if (error == 0) error = gcn__buf_append_str(&target, "/oauth/token");
+  if (error == 0) {
+    error = gcn__http_write_request(out, "POST", gcn__buf_span(&target));
+  }
+  gcn__buf_deinit(&target);
+  return error;
+}
+
+/* PROTOCOL §1.2. */
+static int write_token(const struct gcn__ask* ask, struct gcn__buf* out) {
+  int error = write_token_line(ask, out);
+  if (error == 0) error = write_common(out, ask);
+  if (error == 0) error = write_basic(out, ask);
+  if (error == 0) error = write_accept_json(out);
+  if (error == 0) {
+    error = gcn__http_write_header(
+        out, "Content-Type", GCN__SPAN("application/x-www-form-urlencoded"));
+  }
+  if (error != 0) return error;
+  return gcn__http_write_end(out, GCN__SPAN("grant_type=client_credentials"),
+                             false);
+}
+
+/* base_path + the channels' path + what follows, built in a scratch buffer. */
+static int write_api_request(struct gcn__buf* out, const char* method,
+                             const struct gcn__ask* ask, const char* suffix) {
+  struct gcn__buf target;
+  gcn__buf_init(&target, out->mem, GCN__URL_SIZE_MAX);
+  target.secret = true;
+  int error = gcn__buf_append_str(&target, ask->base_path);
+  if (error == 0) error = gcn__buf_append_str(&target, CHANNELS_PATH);
+  if (error == 0 && ask->channel_id.size > 0) {
+    error = gcn__buf_append_str(&target, "/");
+    if (error == 0) error = gcn__percent_encode(&target, ask->channel_id);
+  }
+  if (error == 0) error = gcn__buf_append_str(&target, suffix);
+  if (error == 0) {
+    error = gcn__http_write_request(out, method, gcn__buf_span(&target));
+  }
+  gcn__buf_deinit(&target);
+  if (error == 0) error = write_common(out, ask);
+  if (error == 0) error = write_bearer(out, ask);
+  if (error == 0) error = write_accept_json(out);
+  return error == 0 ? write_type_json(out) : error;
+}
+
+/* PROTOCOL §2.1: no body. */
+static int write_channel(const struct gcn__ask* ask, struct gcn__buf* out) {
+  int error = write_api_request(out, "POST", ask, "");
+  if (error != 0) return error;
+  return gcn__http_write_end(out, GCN__SPAN(""), false);
+}
+
+/* PROTOCOL §3.1: PUT replaces the set, is idempotent and extends the life. */
+static int write_topics(const struct gcn__ask* ask, struct gcn__buf* out) {
+  int error =
+      write_api_request(out, "PUT", ask, "/subscriptions?ignoreErrors=true");
+  if (error != 0) return error;
+  return gcn__http_write_end(out, ask->body, false);
+}
+
+/* RFC 6455 §4.1; no token, no sub-protocol (PROTOCOL §4.1). */
+static int write_upgrade(const struct gcn__ask* ask, struct gcn__buf* out) {
+  int error = gcn__http_write_request(out, "GET", ask->target);
+  if (error == 0) error = write_common(out, ask);
+  if (error == 0) {
+    error = gcn__http_write_header(out, "Upgrade", GCN__SPAN("websocket"));
+  }
+  if (error == 0) {
+    error = gcn__http_write_header(out, "Connection", GCN__SPAN("Upgrade"));
+  }
+  if (error == 0) {
+    error =
+        gcn__http_write_header(out, "Sec-WebSocket-Version", GCN__SPAN("13"));
+  }
+  if (error == 0) {
+    error = gcn__http_write_header(out, "Sec-WebSocket-Key",
+                                   gcn__span_str(ask->ws_key));
+  }
+  if (error != 0) return error;
+  return gcn__http_write_end(out, GCN__SPAN(""), true);
+}
+
+int gcn__channels_write(enum gcn__op op, const struct gcn__ask* ask,
+                        struct gcn__buf* out) {
+  switch (op) {
+  case GCN__OP_TOKEN: return write_token(ask, out);
+  case GCN__OP_CHANNEL: return write_channel(ask, out);
+  case GCN__OP_TOPICS: return write_topics(ask, out);
+  case GCN__OP_UPGRADE: return write_upgrade(ask, out);
+  case GCN__OP_STREAM:
+  case GCN__OP_NONE: break;
+  }
+  return GCN__EINVAL;
+}
+
+int gcn__channels_topic(struct gcn__buf* body, struct gcn__span name,
+                        bool first) {
+  int error = gcn__buf_append_str(body, first ? "{\"id\":" : ",{\"id\":");
+  if (error == 0) error = gcn__json_write_string(body, name);
+  return error == 0 ? gcn__buf_append_str(body, "}") : error;
+}
+
+int gcn__channels_read_token(const struct gcn__json* body,
+                             struct gcn__token_answer* answer,
+                             const char** why) {
+  answer->token = gcn__json_member(body, "access_token");
+  answer->life_s = 0;
+  if (answer->token.data == NULL) {
+    *why = "the login service's answer holds no access_token";
+    return GCN_EPROTO;
+  }
+  struct gcn__span type = gcn__json_member(body, "token_type");
+  if (type.data != NULL && !gcn__span_iis(type, "bearer")) {
+    *why = "the login service issued a token that is no bearer token";
+    return GCN_EPROTO;
+  }
+  double life_s = 0;
+  if (gcn__json_number(gcn__json_get(body, "expires_in"), &life_s)) {
+    answer->life_s = life_s;
+  }
+  return 0;
+}
+
+int gcn__channels_read_channel(const struct gcn__json* body,
+                               struct gcn__channel_answer* answer,
+                               const char** why) {
+  answer->id = gcn__json_member(body, "id");
+  answer->connect_uri = gcn__json_member(body, "connectUri");
+  if (answer->id.size == 0 || answer->id.size > GCN__CHANNEL_ID_SIZE_MAX) {
+    *why = "the channel's id is missing or too long";
+    return GCN_EPROTO;
+  }
+  if (answer->connect_uri.size == 0) {
+    *why = "the channel's connectUri is missing";
+    return GCN_EPROTO;
+  }
+  return 0;
+}
+
+int gcn__channels_topic_count(const struct gcn__json* body) {
+  const struct gcn__json* list = gcn__json_get(body, "entities");
+  if (!gcn__json_is_array(list)) return GCN_EPROTO;
+  return (int)gcn__json_count(list);
+}
+
+bool gcn__channels_read_topic(const struct gcn__json* body, size_t index,
+                              struct gcn__topic_answer* answer) {
+  const struct gcn__json* list = gcn__json_get(body, "entities");
+  const struct gcn__json* item = gcn__json_at(list, index);
+  answer->id = gcn__json_member(item, "id");
+  if (answer->id.size == 0) return false;
+  struct gcn__span state = gcn__json_member(item, "state");
+  /* A listing without states is one of topics that are subscribed. */
+  answer->permitted = state.data == NULL || gcn__span_iis(state, "permitted");
+  answer->reason = gcn__json_member(item, "rejectionReason");
+  answer->missing = gcn__json_get(item, "missingPermissions");
+  if (!gcn__json_is_array(answer->missing)) answer->missing = NULL;
+  return true;
+}
+
+static bool is_loopback(const struct gcn__url* url) {
+  struct gcn__span host = gcn__span_str(url->host);
+  if (!url->ip_literal) return gcn__span_is(host, "localhost");
+  return gcn__span_is(host, "::1") || gcn__span_starts(host, "127.");
+}
+
+/* A service on this machine may call itself by another of its names. */
+static bool is_same_host(const struct gcn__url* uri,
+                         const struct gcn__url* api) {
+  if (uri->port != api->port) return false;
+  if (strcmp(uri->host, api->host) == 0) return true;
+  return is_loopback(uri) && is_loopback(api);
+}
+
+const char* gcn__channels_uri_check(const struct gcn__url* uri,
+                                    const struct gcn__host_policy* policy) {
+  bool same_host = is_same_host(uri, policy->api);
+  if (uri->scheme == GCN__SCHEME_WS) {
+    if (policy->plaintext && same_host) return NULL;
+    return "connectUri is not encrypted (ws://)";
+  }
+  if (uri->scheme != GCN__SCHEME_WSS) return "connectUri is no WebSocket URL";
+  if (same_host) return NULL;
+  if (uri->ip_literal) return "connectUri names an address, not a host";
+  if (policy->domain == NULL || !gcn__host_within(uri->host, policy->domain)) {
+    return "connectUri names a host outside the region's domain";
+  }
+  if (uri->port != 443) return "connectUri names an unexpected port";
+  return NULL;
+}
+
+static bool topic_starts(struct gcn__span topic, const char* prefix) {
+  size_t size = strlen(prefix);
+  if (topic.size < size) return false;
+  return gcn__span_iis(gcn__span(topic.data, size), prefix);
+}
+
+enum gcn__message_kind gcn__channels_name(const struct gcn__envelope* message) {
+  static const struct {
+    const char* prefix;
+    enum gcn__message_kind kind;
+  } names[] = {
+      /* Ids are appended to system topics: match by prefix, PROTOCOL §4.4. */
+      {"channel.metadata", GCN__MESSAGE_HEARTBEAT},
+      {"v2.system.socket_closing", GCN__MESSAGE_MOVING},
+      {"v2.system.token_revoked", GCN__MESSAGE_REVOKED},
+      {"v2.system.", GCN__MESSAGE_NOTICE},
+      {"v2.subscription.updated", GCN__MESSAGE_NOTICE},
+  };
+  if (message->topic.data == NULL) {
+    bool answer = message->result.data != NULL; /* PROTOCOL §3.5 */
+    return answer ? GCN__MESSAGE_HEARTBEAT : GCN__MESSAGE_GARBAGE;
+  }
+  if (message->body.data == NULL) return GCN__MESSAGE_GARBAGE;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (topic_starts(message->topic, names[i].prefix)) return names[i].kind;
+  }
+  return GCN__MESSAGE_EVENT;
+}
+
+struct gcn__span gcn__channels_ping(void) {
+  return GCN__SPAN("{\"message\":\"ping\"}");
+}
