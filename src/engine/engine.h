@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: bytes, facts and time in; effects out.
+ *
+ * It owns everything of a client that is not a handle: the session, token,
+ * topics, channel, TLS and protocol readers of each wire.  It performs no I/O,
+ * reads no clock and calls nobody; its driver asks for one effect at a time.
+ *
+ * A driver's turn:
+ *
+ *   feed one fact     gcn__engine_command / linked / received / ended / woken
+ *   drain             while (gcn__engine_next(...)) perform the effect
+ *   settle            gcn__engine_settle: borrowed bytes are kept if needed
+ *   write             for each wire: gcn__engine_output, gcn__engine_sent
+ *   sleep             until gcn__engine_deadline
+ */
+#ifndef GCN_ENGINE_ENGINE_H
+#define GCN_ENGINE_ENGINE_H
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "codec/tls.h"
+#include "core/session.h"
+#include "engine/effect.h"
+
+/* What the engine is made from.  Everything is copied but `mem` and `tls`. */
+struct gcn__engine_options {
+  struct gcn__mem mem;
+  struct gcn__log log;
+  struct gcn__settings settings;
+  struct gcn__tls_config* tls; /* held; NULL only if all URLs are plaintext */
+  struct gcn__entropy entropy; /* mask and handshake keys */
+  uint64_t seed;               /* of jitter */
+  const char* login_url;
+  const char* api_url;
+  const char* domain; /* hosts below it may be named by the service; or NULL */
+  const char* client_id;
+  const char* client_secret;
+  const char* user_agent;
+  bool plaintext; /* http:// and ws:// are allowed to the API's host */
+};
+
+/* User calls, one bit each; the last of START and STOP is resolved by the
+ * driver. */
+enum gcn__command {
+  GCN__COMMAND_START = 1 << 0,
+  GCN__COMMAND_STOP = 1 << 1,
+  GCN__COMMAND_CLOSE = 1 << 2,
+  GCN__COMMAND_TOPICS = 1 << 3,
+  GCN__COMMAND_CREDENTIALS = 1 << 4,
+  GCN__COMMAND_HURRY = 1 << 5,
+};
+
+struct gcn__engine_counters {
+  uint64_t events;
+  uint64_t event_bytes;
+  uint64_t heartbeats;
+  uint64_t notices;
+  uint64_t garbage;
+  uint64_t received_bytes;
+  uint64_t sent_bytes;
+  uint64_t streams;
+  uint64_t gaps;
+  uint64_t gap_ms;
+  uint64_t token_requests;
+  uint64_t channel_requests;
+  uint64_t topic_requests;
+  uint64_t upgrades;
+  uint64_t limited;
+  uint64_t topics_rejected;
+  uint64_t last_event_ms; /* 0: none yet */
+  uint64_t last_outage_ms;
+};
+
+struct gcn__engine;
+
+/* 0, GCN__ENOMEM, GCN_ECONFIG (a URL that does not parse). */
+int gcn__engine_new(const struct gcn__engine_options* options,
+                    struct gcn__engine** engine);
+/* Legal in every state; wipes secrets.  The driver drops its links itself. */
+void gcn__engine_free(struct gcn__engine* engine);
+
+/* A set of gcn__command. */
+void gcn__engine_command(struct gcn__engine* engine, unsigned commands,
+                         uint64_t now_ms);
+/* The link asked for by EFFECT_OPEN is connected. */
+void gcn__engine_linked(struct gcn__engine* engine, enum gcn__wire_index wire,
+                        uint64_t now_ms);
+/* Bytes arrived.  They are borrowed until gcn__engine_settle. */
+void gcn__engine_received(struct gcn__engine* engine, enum gcn__wire_index wire,
+                          struct gcn__span bytes, uint64_t now_ms);
+/* The link ended by itself: GCN__EOF (the peer closed), or a negative code; it
+ * is detached already, no DROP follows.  Bytes received before are read first.
+ * `layer` is DNS or TCP; `text` names the cause ("connection refused"). */
+void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index wire,
+                       int error, enum gcn__layer layer, const char* text,
+                       uint64_t now_ms);
+/* Time has come to look at the deadlines; harmless if none is due. */
+void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms);
+/* The host's loop stalled or was paused: silence so far proves nothing. */
+void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms);
+
+/* The next effect; false when there is nothing to do until the next fact.
+ * `effect` is valid until the next call of any engine function. */
+bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect);
+/* Ends a turn: what is unread of the borrowed bytes is copied.  Call also when
+ * the drain is cut short; then gcn__engine_busy is true. */
+void gcn__engine_settle(struct gcn__engine* engine);
+/* There is work without a new fact: call gcn__engine_next again soon.  False
+ * while paused. */
+bool gcn__engine_busy(const struct gcn__engine* engine);
+/* The wire holds so many unread bytes that reading should stop for now. */
+bool gcn__engine_full(const struct gcn__engine* engine,
+                      enum gcn__wire_index wire);
+/* Paused: the stream's messages stay where they are. */
+void gcn__engine_pause(struct gcn__engine* engine, bool paused,
+                       uint64_t now_ms);
+
+/* Bytes to write; empty if none.  `sent` removes what was written. */
+struct gcn__span gcn__engine_output(const struct gcn__engine* engine,
+                                    enum gcn__wire_index wire);
+void gcn__engine_sent(struct gcn__engine* engine, enum gcn__wire_index wire,
+                      size_t size);
+
+/* When to call woken at the latest; GCN__NEVER if nothing is armed. */
+uint64_t gcn__engine_deadline(const struct gcn__engine* engine);
+
+/* These only change what is wanted; follow with the command. */
+
+/* As gcn__topics_add and gcn__topics_remove; `name` has been checked.  Legal at
+ * any time, also between two calls of gcn__engine_next. */
+int gcn__engine_topic_add(struct gcn__engine* engine, struct gcn__span name);
+int gcn__engine_topic_remove(struct gcn__engine* engine, struct gcn__span name);
+size_t gcn__engine_topic_count(const struct gcn__engine* engine);
+bool gcn__engine_topic_wanted(const struct gcn__engine* engine,
+                              struct gcn__span name);
+/* 0 or GCN__ENOMEM; an error has changed nothing. */
+int gcn__engine_credentials(struct gcn__engine* engine, const char* client_id,
+                            const char* client_secret);
+
+enum gcn__state gcn__engine_state(const struct gcn__engine* engine);
+const struct gcn__session*
+gcn__engine_session(const struct gcn__engine* engine);
+const struct gcn__engine_counters*
+gcn__engine_counters(const struct gcn__engine* engine);
+/* True while the wire has, or waits for, a link. */
+bool gcn__engine_wired(const struct gcn__engine* engine,
+                       enum gcn__wire_index wire);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The byte path of one connection.
+ *
+ * Bytes are read in order: `plain` before `kept` before `borrowed`; the end of
+ * the link comes after all of them.
+ */
+#include "engine/wire.h"
+
+#include "base/assert.h"
+#include "base/err.h"
+
+void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem) {
+  *wire = (struct gcn__wire){.phase = GCN__WIRE_ABSENT};
+  gcn__buf_init(&wire->kept, mem, GCN__WIRE_KEPT_SIZE_MAX);
+  gcn__buf_init(&wire->plain, mem, GCN__WIRE_PLAIN_SIZE);
+  gcn__buf_init(&wire->out, mem, GCN__WIRE_OUT_SIZE_MAX);
+  wire->plain.secret = true;
+  wire->out.secret = true;
+}
+
+void gcn__wire_reset(struct gcn__wire* wire) {
+  gcn__tls_free(wire->tls);
+  gcn__http_free(wire->http);
+  gcn__ws_free(wire->ws);
+  wire->tls = NULL;
+  wire->http = NULL;
+  wire->ws = NULL;
+  wire->phase = GCN__WIRE_ABSENT;
+  wire->attached = false;
+  wire->reused = false;
+  wire->ended = false;
+  wire->pong_pending = false;
+  wire->borrowed = (struct gcn__span){NULL, 0};
+  gcn__buf_deinit(&wire->kept);
+  gcn__buf_deinit(&wire->plain);
+  wire->plain.secret = true; /* tokens come through it */
+}
+
+void gcn__wire_deinit(struct gcn__wire* wire) {
+  gcn__wire_reset(wire);
+  gcn__buf_deinit(&wire->out);
+}
+
+void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_ABSENT);
+  memcpy(wire->host, url->host, sizeof wire->host);
+  wire->port = url->port;
+  wire->secure = gcn__url_secure(url);
+  gcn__buf_deinit(&wire->out);
+}
+
+int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
+                     struct gcn__tls_config* config) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_DIALLING);
+  if (!wire->secure) {
+    wire->phase = GCN__WIRE_READY;
+    return 0;
+  }
+  wire->phase = GCN__WIRE_SHAKING;
+  int error = gcn__tls_new(config, mem, wire->host, &wire->out, &wire->tls);
+  return error != 0 ? error : gcn__wire_shake(wire);
+}
+
+/* The bytes that come next off the network. */
+static struct gcn__span raw_bytes(const struct gcn__wire* wire) {
+  if (gcn__buf_size(&wire->kept) > 0) return gcn__buf_span(&wire->kept);
+  return wire->borrowed;
+}
+
+static void raw_advance(struct gcn__wire* wire, size_t size) {
+  if (size == 0) return;
+  if (gcn__buf_size(&wire->kept) > 0) {
+    gcn__buf_consume(&wire->kept, size);
+  } else {
+    wire->borrowed = gcn__span_skip(wire->borrowed, size);
+  }
+}
+
+/* Runs TLS over the raw bytes into `plain`.  Loops, because kept and borrowed
+ * bytes are two pieces. */
+static int decrypt(struct gcn__wire* wire) {
+  for (;;) {
+    char* to = gcn__buf_reserve(&wire->plain, GCN__WIRE_PLAIN_SIZE);
+    if (to == NULL) return GCN__ENOMEM;
+    struct gcn__span in = raw_bytes(wire);
+    size_t before = in.size;
+    size_t used = 0;
+    int error = gcn__tls_read(wire->tls, &in, to, GCN__WIRE_PLAIN_SIZE, &used);
+    raw_advance(wire, before - in.size);
+    gcn__buf_commit(&wire->plain, used);
+    if (used > 0) return 0;
+    if (error != 0) return error;
+    if (raw_bytes(wire).size == 0 || before == in.size) return 0;
+  }
+}
+
+int gcn__wire_shake(struct gcn__wire* wire) {
+  int error = decrypt(wire);
+  if (error != 0) return error == GCN__EOF ? GCN_ETLS : error;
+  if (gcn__tls_state(wire->tls) == GCN__TLS_OPEN) {
+    wire->phase = GCN__WIRE_READY;
+    return 1;
+  }
+  bool cut = wire->ended && wire->end_error == GCN__EOF;
+  return cut ? gcn__tls_end(wire->tls) : 0;
+}
+
+int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes) {
+  int error = 0;
+  if (wire->tls == NULL) {
+    *bytes = raw_bytes(wire);
+  } else {
+    if (gcn__buf_size(&wire->plain) == 0) error = decrypt(wire);
+    *bytes = gcn__buf_span(&wire->plain);
+  }
+  if (bytes->size > 0) return 1;
+  if (error != 0) return error;
+  if (!wire->ended) return 0;
+  /* Over TLS a bare end of the link is not a proper end of the data. */
+  bool cut = wire->tls != NULL && wire->end_error == GCN__EOF;
+  return cut ? GCN__ECONNRESET : wire->end_error;
+}
+
+void gcn__wire_advance(struct gcn__wire* wire, size_t size) {
+  if (wire->tls == NULL) {
+    raw_advance(wire, size);
+  } else {
+    gcn__buf_consume(&wire->plain, size);
+  }
+}
+
+int gcn__wire_settle(struct gcn__wire* wire) {
+  if (wire->borrowed.size == 0) return 0;
+  int error =
+      gcn__buf_append(&wire->kept, wire->borrowed.data, wire->borrowed.size);
+  wire->borrowed = (struct gcn__span){NULL, 0};
+  return error;
+}
+
+int gcn__wire_write(struct gcn__wire* wire, struct gcn__span plain) {
+  if (wire->tls != NULL) return gcn__tls_write(wire->tls, plain);
+  return gcn__buf_append(&wire->out, plain.data, plain.size);
+}
+
+int gcn__wire_write_frame(struct gcn__wire* wire, struct gcn__buf* scratch,
+                          enum gcn__ws_opcode opcode,
+                          struct gcn__span payload) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_OPEN);
+  if (opcode == GCN__WS_PONG && wire->pong_pending) return 0;
+  gcn__buf_clear(scratch);
+  int error = gcn__ws_write(wire->ws, scratch, opcode, payload);
+  if (error == 0) error = gcn__wire_write(wire, gcn__buf_span(scratch));
+  if (error == 0 && opcode == GCN__WS_PONG) wire->pong_pending = true;
+  gcn__buf_clear(scratch);
+  return error;
+}
+
+int gcn__wire_write_close(struct gcn__wire* wire, struct gcn__buf* scratch,
+                          unsigned code) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_OPEN);
+  gcn__buf_clear(scratch);
+  int error = gcn__ws_write_close(wire->ws, scratch, code, GCN__SPAN(""));
+  if (error == 0) error = gcn__wire_write(wire, gcn__buf_span(scratch));
+  gcn__buf_clear(scratch);
+  return error;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One wire: the bytes of one TCP connection and what reads them.
+ *
+ * It stacks TLS (or nothing) under an HTTP reader or a WebSocket reader, in a
+ * fixed order.  It knows no states and no dialect.  Everything that belongs to
+ * one connection is in here and is made anew for the next one.
+ */
+#ifndef GCN_ENGINE_WIRE_H
+#define GCN_ENGINE_WIRE_H
+
+#include "codec/http.h"
+#include "codec/tls.h"
+#include "codec/url.h"
+#include "codec/ws.h"
+#include "engine/effect.h"
+
+enum gcn__wire_phase {
+  GCN__WIRE_ABSENT,   /* no link */
+  GCN__WIRE_DIALLING, /* a link was asked for */
+  GCN__WIRE_SHAKING,  /* TLS handshake */
+  GCN__WIRE_READY,    /* HTTP requests may be sent */
+  GCN__WIRE_OPEN,     /* a WebSocket */
+};
+
+enum {
+  /* What one turn may leave unread: a read of 64 KiB and a TLS record. */
+  GCN__WIRE_KEPT_SIZE_MAX = 256 * 1024,
+  GCN__WIRE_PLAIN_SIZE = 16 * 1024,
+  GCN__WIRE_OUT_SIZE_MAX = 4 * 1024 * 1024,
+};
+
+struct gcn__wire {
+  enum gcn__wire_phase phase;
+  bool attached; /* the driver has, or is opening, a link for it */
+  bool reused;   /* an answer has come over this connection before */
+  bool ended;    /* the link is gone; what came before is still read */
+  int end_error;
+  enum gcn__layer end_layer;
+  char end_text[GCN__FAILURE_TEXT_SIZE];
+  char host[GCN__HOST_SIZE_MAX + 1];
+  uint16_t port;
+  bool secure;
+  struct gcn__tls* tls;
+  struct gcn__http* http;
+  struct gcn__ws* ws;
+  struct gcn__span borrowed; /* the driver's bytes, this turn only */
+  struct gcn__buf kept;      /* earlier bytes not read yet */
+  struct gcn__buf plain;     /* decrypted, not read yet */
+  struct gcn__buf out;       /* to be sent */
+  uint64_t read_ms;          /* when the oldest unread bytes were read */
+  bool pong_pending;         /* one is in `out` */
+};
+
+void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem);
+void gcn__wire_deinit(struct gcn__wire* wire);
+
+/* Forgets the connection and everything of it; `out` stays for one last
+ * write. */
+void gcn__wire_reset(struct gcn__wire* wire);
+/* Names the peer of the next connection. */
+void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url);
+
+/* The link is up: READY, or SHAKING with the first TLS flight in `out`.
+ * 0 or an error of codec/tls.h. */
+int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
+                     struct gcn__tls_config* config);
+/* Goes on with the handshake.  1: READY now; 0: needs more bytes; or an
+ * error. */
+int gcn__wire_shake(struct gcn__wire* wire);
+
+/* Readable plaintext.  1: `bytes` is set, not empty; 0: none for now; or an
+ * error: GCN__EOF and the link's own when it ended, TLS's. */
+int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes);
+/* The first `size` bytes of the last peek have been read. */
+void gcn__wire_advance(struct gcn__wire* wire, size_t size);
+/* Copies what is left of the borrowed bytes.  0, GCN_ELIMIT, GCN__ENOMEM. */
+int gcn__wire_settle(struct gcn__wire* wire);
+
+/* Sends plaintext, through TLS if there is one. */
+int gcn__wire_write(struct gcn__wire* wire, struct gcn__span plain);
+/* A WebSocket frame; a ping is answered at most once until the answer is
+ * sent.  `scratch` is used for the unencrypted frame. */
+int gcn__wire_write_frame(struct gcn__wire* wire, struct gcn__buf* scratch,
+                          enum gcn__ws_opcode opcode, struct gcn__span payload);
+int gcn__wire_write_close(struct gcn__wire* wire, struct gcn__buf* scratch,
+                          unsigned code);
+
+#endif
