@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nothing is copied here but the numbers; the engine copies the texts.
+ */
+#include "client/options.h"
+
+#include "base/err.h"
+#include "dialect/regions.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <uv.h>
+
+enum {
+  USER_AGENT_SIZE_MAX = 256,
+  CREDENTIAL_SIZE_MAX = 1024,
+  MESSAGE_SIZE_MIN = 1024,
+  MESSAGE_SIZE_MAX = 16 * 1024 * 1024,
+};
+
+/* Deadlines and waits beyond this are slips of the unit. */
+#define DURATION_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
+
+#define DEFAULT_DOMAIN "mypurecloud.com"
+
+/* Where each duration stands in the options and in the settings. */
+static const struct {
+  const char* name;
+  size_t option;
+  size_t setting;
+} durations[] = {
+#define DURATION(option, setting)                                              \
+  {                                                                            \
+#    option, offsetof(gcn_options_t, option),                                  \
+        offsetof(struct gcn__settings, setting)                                \
+  }
+    DURATION(attempt_ms, attempt_ms),
+    DURATION(phase_ms, phase_ms),
+    DURATION(close_ms, close_ms),
+    DURATION(probe_ms, probe_ms),
+    DURATION(silence_ms, silence_ms),
+    DURATION(stable_ms, stable_ms),
+    DURATION(retry_base_ms, retry_base_ms),
+    DURATION(retry_floor_ms, retry_floor_ms),
+    DURATION(retry_cap_ms, retry_cap_ms),
+    DURATION(retry_first_ms, retry_first_ms),
+    DURATION(retry_after_ms_max, retry_after_max_ms),
+    DURATION(sync_ms, sync_ms),
+    DURATION(audit_ms, audit_ms),
+    DURATION(token_margin_ms, token_margin_ms),
+    DURATION(latency_ms_max, latency_max_ms),
+#undef DURATION
+};
+
+_Static_assert(GCN_TOPIC_COUNT_MAX == 1000 &&
+                   GCN_TOPIC_SIZE_MAX == GCN__TOPIC_SIZE_MAX,
+               "the limits of the service, public and internal");
+
+void gcn_options_init_sized(gcn_options_t* options, size_t size) {
+  size_t level_end =
+      offsetof(gcn_options_t, log_level) + sizeof options->log_level;
+  if (options == NULL || size < sizeof options->size) return;
+  memset(options, 0, size);
+  options->size = size;
+  if (size >= level_end) options->log_level = GCN_LOG_WARN;
+}
+
+static int refuse(char* why, const char* format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int refuse(char* why, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(why, GCN__WHY_SIZE, format, args);
+  va_end(args);
+  return GCN_ECONFIG;
+}
+
+static int take_options(const gcn_options_t* options,
+                        struct gcn__config* config, char* why) {
+  if (options == NULL || options->size < sizeof options->size) {
+    refuse(why, "options: size is not set; call gcn_options_init first");
+    return UV_EINVAL;
+  }
+  size_t size = options->size;
+  size_t known = size < sizeof *options ? size : sizeof *options;
+  memcpy(&config->options, options, known);
+  const unsigned char* bytes = (const unsigned char*)options;
+  for (size_t i = sizeof *options; i < size; i++) {
+    if (bytes[i] == 0) continue;
+    return refuse(why,
+                  "options: a field is set that this library (%s) does not "
+                  "know; use a newer library or clear the field",
+                  GCN_VERSION_STRING);
+  }
+  return 0;
+}
+
+const char* gcn__credential_check(const char* text) {
+  if (text == NULL || text[0] == '\0') return "is missing";
+  size_t size = 0;
+  for (; text[size] != '\0'; size++) {
+    unsigned char byte = (unsigned char)text[size];
+    if (byte < 0x20 || byte == 0x7f) return "has a control character";
+  }
+  return size > CREDENTIAL_SIZE_MAX ? "is longer than 1024 bytes" : NULL;
+}
+
+static int check_credentials(const gcn_options_t* options, char* why) {
+  const char* wrong = gcn__credential_check(options->client_id);
+  if (wrong != NULL) {
+    return refuse(why,
+                  "client_id %s; it is that of an OAuth client with the "
+                  "grant type Client Credentials",
+                  wrong);
+  }
+  wrong = gcn__credential_check(options->client_secret);
+  if (wrong == NULL) return 0;
+  return refuse(why, "client_secret %s; it is shown with the OAuth client",
+                wrong);
+}
+
+static int check_user_agent(struct gcn__config* config, char* why) {
+  const char* text = config->options.user_agent;
+  config->user_agent = "gcnotify/" GCN_VERSION_STRING;
+  if (text == NULL || text[0] == '\0') return 0;
+  size_t size = 0;
+  for (; text[size] != '\0'; size++) {
+    unsigned char byte = (unsigned char)text[size];
+    if (byte >= 0x20 && byte < 0x7f) continue;
+    return refuse(why, "user_agent has a byte that is not printable ASCII");
+  }
+  if (size > USER_AGENT_SIZE_MAX) {
+    return refuse(why, "user_agent is longer than %d bytes",
+                  USER_AGENT_SIZE_MAX);
+  }
+  config->user_agent = text;
+  return 0;
+}
+
+static bool is_loopback(const struct gcn__url* url) {
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+  if (!url->ip_literal) return strcmp(url->host, "localhost") == 0;
+  if (uv_ip4_addr(url->host, 0, &v4) == 0) {
+    return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+  }
+  if (uv_ip6_addr(url->host, 0, &v6) != 0) return false;
+  return memcmp(&v6.sin6_addr, &in6addr_loopback, sizeof v6.sin6_addr) == 0;
+}
+
+static int check_url(const struct gcn__config* config, const char* field,
+                     const char* text, struct gcn__url* url, char* why) {
+  const char* wrong = gcn__url_parse(url, gcn__span_str(text));
+  if (wrong != NULL) {
+    return refuse(why, "%s: %s; it looks like https://HOST[:PORT][/PATH]",
+                  field, wrong);
+  }
+  if (memchr(url->target.data, '?', url->target.size) != NULL) {
+    return refuse(why, "%s has a query; leave it out", field);
+  }
+  if (url->scheme == GCN__SCHEME_HTTPS) return 0;
+  if (url->scheme != GCN__SCHEME_HTTP) {
+    return refuse(why, "%s does not begin with https://", field);
+  }
+  if (!config->options.allow_plaintext) {
+    return refuse(why,
+                  "%s is plaintext; use https://, or allow_plaintext for "
+                  "a simulator on this machine",
+                  field);
+  }
+  if (!is_loopback(url)) {
+    return refuse(why,
+                  "%s is plaintext to another machine; allow_plaintext "
+                  "permits 127.0.0.0/8, ::1 and localhost only",
+                  field);
+  }
+  return 0;
+}
+
+static int check_region(struct gcn__config* config, char* why) {
+  const char* region = config->options.region;
+  const char* known = gcn__region_domain(region);
+  if (known != NULL) {
+    config->domain = known;
+    return 0;
+  }
+  struct gcn__span text = gcn__span_str(region);
+  bool dotted = memchr(region, '.', text.size) != NULL;
+  const char* wrong = dotted ? gcn__host_check(text) : "is not known";
+  if (wrong != NULL) {
+    return refuse(why,
+                  "region: %s; give an AWS region like eu-central-1 or a "
+                  "domain like mypurecloud.de",
+                  wrong);
+  }
+  for (size_t i = 0; i < text.size; i++) {
+    config->domain_text[i] = gcn__ascii_lower(region[i]);
+  }
+  config->domain_text[text.size] = '\0';
+  config->domain = config->domain_text;
+  return 0;
+}
+
+/* Without a region the service's domain follows from api.DOMAIN, and is
+ * unknown for any other host. */
+static void derive_domain(struct gcn__config* config,
+                          const struct gcn__url* api) {
+  const char* rest = api->host + 4;
+  bool named = !api->ip_literal && strncmp(api->host, "api.", 4) == 0;
+  if (!named || strchr(rest, '.') == NULL) return;
+  memcpy(config->domain_text, rest, strlen(rest) + 1);
+  config->domain = config->domain_text;
+}
+
+static const char* base_url(const char* given, const char* prefix,
+                            const char* domain, char* text) {
+  if (given != NULL) return given;
+  snprintf(text, GCN__BASE_URL_SIZE, "https://%s.%s", prefix, domain);
+  return text;
+}
+
+static int place(struct gcn__config* config, char* why) {
+  const gcn_options_t* options = &config->options;
+  if (options->region != NULL) {
+    int error = check_region(config, why);
+    if (error != 0) return error;
+  }
+  const char* domain = config->domain == NULL ? DEFAULT_DOMAIN : config->domain;
+  if (options->api_url == NULL) config->domain = domain;
+  config->login_url =
+      base_url(options->login_url, "login", domain, config->login_text);
+  config->api_url = base_url(options->api_url, "api", domain, config->api_text);
+  struct gcn__url login;
+  struct gcn__url api;
+  int error = check_url(config, "login_url", config->login_url, &login, why);
+  if (error == 0) {
+    error = check_url(config, "api_url", config->api_url, &api, why);
+  }
+  if (error != 0) return error;
+  if (config->domain == NULL) derive_domain(config, &api);
+  config->tls = gcn__url_secure(&login) || gcn__url_secure(&api) ||
+                options->ca_pem != NULL || options->ca_path != NULL;
+  return 0;
+}
+
+static int take_duration(struct gcn__config* config, size_t index, char* why) {
+  uint64_t value;
+  const char* from = (const char*)&config->options;
+  char* to = (char*)&config->settings;
+  memcpy(&value, from + durations[index].option, sizeof value);
+  if (value == 0) return 0;
+  if (value > DURATION_MAX_MS) {
+    return refuse(why, "%s is over a year; it is in milliseconds",
+                  durations[index].name);
+  }
+  memcpy(to + durations[index].setting, &value, sizeof value);
+  return 0;
+}
+
+static int check_durations(struct gcn__config* config, char* why) {
+  struct gcn__settings* settings = &config->settings;
+  *settings = GCN__SETTINGS_DEFAULT;
+  for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+    int error = take_duration(config, i, why);
+    if (error != 0) return error;
+  }
+  if (settings->probe_ms >= settings->silence_ms) {
+    return refuse(why, "probe_ms is not below silence_ms; the answer to a "
+                       "probe needs the time between them");
+  }
+  if (settings->retry_floor_ms > settings->retry_cap_ms) {
+    return refuse(why, "retry_floor_ms is above retry_cap_ms");
+  }
+  return 0;
+}
+
+static int check_limits(struct gcn__config* config, char* why) {
+  const gcn_options_t* options = &config->options;
+  uint64_t size = options->message_size_max;
+  uint64_t count = options->topic_count_max;
+  if (size != 0 && (size < MESSAGE_SIZE_MIN || size > MESSAGE_SIZE_MAX)) {
+    return refuse(why, "message_size_max is not between %d and %d",
+                  MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX);
+  }
+  if (count > GCN_TOPIC_COUNT_MAX) {
+    return refuse(why, "topic_count_max is above %d, the service's limit",
+                  GCN_TOPIC_COUNT_MAX);
+  }
+  if ((unsigned)options->log_level > GCN_LOG_DEBUG) {
+    return refuse(why, "log_level is not one of GCN_LOG_ERROR to "
+                       "GCN_LOG_DEBUG");
+  }
+  if (size != 0) config->settings.message_size_max = size;
+  if (count != 0) config->settings.topic_count_max = count;
+  return 0;
+}
+
+int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
+                     char why[GCN__WHY_SIZE]) {
+  memset(config, 0, sizeof *config);
+  why[0] = '\0';
+  int error = take_options(options, config, why);
+  if (error == 0) error = check_credentials(&config->options, why);
+  if (error == 0) error = check_user_agent(config, why);
+  if (error == 0) error = place(config, why);
+  if (error == 0) error = check_durations(config, why);
+  if (error == 0) error = check_limits(config, why);
+  if (error != 0) return error;
+  config->mem = gcn__mem_libc;
+  if (config->options.alloc_cb != NULL) {
+    config->mem.resize = config->options.alloc_cb;
+    config->mem.ctx = config->options.alloc_data;
+  }
+  return 0;
+}
+
+int gcn__config_load_tls(const struct gcn__config* config,
+                         const struct gcn__mem* mem,
+                         struct gcn__tls_config** tls,
+                         char why[GCN__WHY_SIZE]) {
+  char text[GCN__TLS_TEXT_SIZE] = "";
+  const char* field = config->options.ca_pem != NULL ? "ca_pem" : "ca_path";
+  struct gcn__tls_client_options options = {
+      .ca_pem = gcn__span_str(config->options.ca_pem),
+      .ca_path = config->options.ca_path,
+  };
+  *tls = NULL;
+  if (!config->tls) return 0;
+  int error = gcn__tls_config_client(mem, &options, tls, text);
+  if (error != 0) snprintf(why, GCN__WHY_SIZE, "%s: %s", field, text);
+  return error;
+}
+
+int gcn_options_check(const gcn_options_t* options, char* why,
+                      size_t why_size) {
+  struct gcn__config config;
+  struct gcn__tls_config* tls = NULL;
+  char text[GCN__WHY_SIZE];
+  int error = gcn__config_make(options, &config, text);
+  if (error == 0)
+    error = gcn__config_load_tls(&config, &config.mem, &tls, text);
+  gcn__tls_config_release(tls);
+  if (why != NULL && why_size > 0) snprintf(why, why_size, "%s", text);
+  return error;
+}

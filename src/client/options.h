@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options made complete: read by size, defaults filled in, everything checked.
+ *
+ * The texts name the field, what is wrong with it and the remedy, and never
+ * repeat a secret.
+ */
+#ifndef GCN_CLIENT_OPTIONS_H
+#define GCN_CLIENT_OPTIONS_H
+
+#include "codec/tls.h"
+#include "codec/url.h"
+#include "core/settings.h"
+#include "core/topics.h"
+#include "gcnotify.h"
+
+enum {
+  GCN__WHY_SIZE = 320,
+  /* "https://login." and a domain. */
+  GCN__BASE_URL_SIZE = GCN__HOST_SIZE_MAX + 16,
+};
+
+/* Views the user's strings; valid as long as they are. */
+struct gcn__config {
+  gcn_options_t options; /* of full size, unknown fields zero */
+  struct gcn__settings settings;
+  struct gcn__mem mem;
+  const char* login_url;
+  const char* api_url;
+  const char* domain; /* NULL: only the URLs' own hosts are known */
+  const char* user_agent;
+  bool tls; /* a TLS configuration is needed */
+  char login_text[GCN__BASE_URL_SIZE];
+  char api_text[GCN__BASE_URL_SIZE];
+  char domain_text[GCN__HOST_SIZE_MAX + 1];
+};
+
+/* 0, GCN_ECONFIG or UV_EINVAL; then `why` says what is wrong. */
+int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
+                     char why[GCN__WHY_SIZE]);
+/* Loads the trust anchors if they are needed; *tls may stay NULL.  `mem` must
+ * outlive it.
+ * 0, GCN_ECONFIG, GCN_EENTROPY, UV_ENOMEM; then `why` says what is wrong. */
+int gcn__config_load_tls(const struct gcn__config* config,
+                         const struct gcn__mem* mem,
+                         struct gcn__tls_config** tls, char why[GCN__WHY_SIZE]);
+
+/* NULL, or what is wrong with a client id or secret. */
+const char* gcn__credential_check(const char* text);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run: begin, feed one fact, turn.
+ *
+ * begin() and turn() bracket everything; between them `pumping` is set.  User
+ * calls made meanwhile only leave a note, which turn() obeys before it asks the
+ * engine for more, so that a stop takes effect before the next dial and a pause
+ * before the next event.
+ */
+#include "client/pump.h"
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "client/tell.h"
+#include "loop/system.h"
+
+enum {
+  /* Per turn of the loop: enough to be fast, little enough to be a good guest
+   * of the loop. */
+  BUDGET_CALLS = 64,
+  BUDGET_NS = 2000000,
+  /* A timer this late means that the loop stood still, so silence may be
+   * unread data.  Forgiven once per minute: a host that stands still all the
+   * time must not keep a dead stream. */
+  STALL_MS = 2000,
+  EXCUSE_STEP_MS = 60000,
+};
+
+static bool noted(const struct gcn_client_s* client) {
+  return client->mailbox.commands != 0 ||
+         client->pause_wanted != client->paused;
+}
+
+static void obey(struct gcn_client_s* client, uint64_t now_ms) {
+  if (client->pause_wanted != client->paused) {
+    client->paused = client->pause_wanted;
+    gcn__engine_pause(client->engine, client->paused, now_ms);
+  }
+  unsigned commands = gcn__mailbox_take(&client->mailbox);
+  if (commands == 0) return;
+  gcn__engine_command(client->engine, commands, now_ms);
+}
+
+static void excuse(struct gcn_client_s* client, uint64_t now_ms) {
+  bool recent =
+      client->excused_ms != 0 && now_ms - client->excused_ms < EXCUSE_STEP_MS;
+  if (recent) return;
+  client->excused_ms = now_ms;
+  gcn__engine_excuse(client->engine, now_ms);
+}
+
+static uint64_t begin(struct gcn_client_s* client) {
+  GCN__ASSERT(!client->pumping && !client->leaving);
+  client->pumping = true;
+  uint64_t now_ms = gcn__loop_now_ms(client->loop);
+  /* The host blocked the loop within this very turn. */
+  if (now_ms > gcn__time_add(client->alarm.due_ms, STALL_MS)) {
+    excuse(client, now_ms);
+  }
+  obey(client, now_ms);
+  return now_ms;
+}
+
+static void refill(struct gcn_client_s* client) {
+  client->calls_left = BUDGET_CALLS;
+  client->time_left_ns = BUDGET_NS;
+  client->yielding = false;
+}
+
+static bool spent(const struct gcn_client_s* client) {
+  return client->calls_left == 0 || client->time_left_ns == 0;
+}
+
+static void write_wire(struct gcn_client_s* client, enum gcn__wire_index wire) {
+  struct gcn__link* link = client->wires[wire];
+  while (link != NULL) {
+    size_t size =
+        gcn__link_write(link, gcn__engine_output(client->engine, wire));
+    if (size == 0) return;
+    gcn__engine_sent(client->engine, wire, size);
+  }
+}
+
+static void open_link(struct gcn_client_s* client,
+                      const struct gcn__effect* effect, uint64_t now_ms) {
+  enum gcn__wire_index wire = effect->wire;
+  struct gcn__link_options options = {
+      .loop = client->loop,
+      .mem = &client->mem,
+      .resolver = client->resolver,
+      .listener = &gcn__pump_listener,
+      .owner = client,
+      .gone = gcn__client_release,
+      .keeper = client,
+      .list = &client->links,
+      .wire = wire,
+      .referenced = client->referenced,
+      .host = effect->open.host,
+      .port = effect->open.port,
+  };
+  GCN__ASSERT(client->wires[wire] == NULL);
+  int error = gcn__link_open(&options, now_ms, &client->wires[wire]);
+  client->open_errors[wire] = error;
+  if (error == 0) client->hold_count++;
+}
+
+static void drop_link(struct gcn_client_s* client, enum gcn__wire_index wire,
+                      bool abort) {
+  struct gcn__link* link = client->wires[wire];
+  client->open_errors[wire] = 0;
+  if (link == NULL) return;
+  if (!abort) write_wire(client, wire); /* the last word, if it fits */
+  client->wires[wire] = NULL;
+  gcn__link_drop(link, abort);
+}
+
+static void perform(struct gcn_client_s* client,
+                    const struct gcn__effect* effect, uint64_t now_ms) {
+  switch (effect->kind) {
+  case GCN__EFFECT_OPEN: open_link(client, effect, now_ms); break;
+  case GCN__EFFECT_DROP: drop_link(client, effect->wire, effect->abort); break;
+  case GCN__EFFECT_STATE:
+  case GCN__EFFECT_EVENT:
+  case GCN__EFFECT_NOTICE:
+  case GCN__EFFECT_HEARTBEAT:
+  case GCN__EFFECT_TOPIC:
+  case GCN__EFFECT_GAP:
+    gcn__tell(client, effect, now_ms);
+    client->calls_left--;
+    break;
+  }
+}
+
+/* Ends early if the budget is spent or the user has called. */
+static void drain(struct gcn_client_s* client, uint64_t now_ms) {
+  struct gcn__effect effect;
+  uint64_t begun_ns = uv_hrtime();
+  uint64_t limit_ns = client->time_left_ns;
+  uint64_t passed_ns = 0;
+  while (!spent(client) && !noted(client) &&
+         gcn__engine_next(client->engine, &effect)) {
+    perform(client, &effect, now_ms);
+    passed_ns = uv_hrtime() - begun_ns;
+    client->time_left_ns = passed_ns < limit_ns ? limit_ns - passed_ns : 0;
+  }
+  gcn__engine_settle(client->engine);
+}
+
+/* Reading rests while the engine holds unread bytes: TCP pushes back. */
+static void set_reading(struct gcn_client_s* client) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    enum gcn__wire_index wire = (enum gcn__wire_index)i;
+    struct gcn__link* link = client->wires[wire];
+    if (link == NULL) continue;
+    bool full = gcn__engine_full(client->engine, wire);
+    gcn__link_read(link, !full && !client->yielding);
+  }
+}
+
+static void arm(struct gcn_client_s* client) {
+  uint64_t due_ms = gcn__engine_deadline(client->engine);
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    struct gcn__link* link = client->wires[i];
+    if (link == NULL) continue;
+    due_ms = gcn__time_min(due_ms, gcn__link_deadline(link));
+  }
+  gcn__alarm_arm(&client->alarm, due_ms);
+}
+
+static bool opening_failed(const struct gcn_client_s* client) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    if (client->open_errors[i] != 0) return true;
+  }
+  return false;
+}
+
+static void turn(struct gcn_client_s* client, uint64_t now_ms) {
+  drain(client, now_ms);
+  while (noted(client) && !spent(client)) {
+    obey(client, now_ms);
+    drain(client, now_ms);
+  }
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    write_wire(client, (enum gcn__wire_index)i);
+  }
+  client->pumping = false;
+  bool busy = noted(client) || gcn__engine_busy(client->engine);
+  if (!busy && gcn__engine_state(client->engine) == GCN__STATE_CLOSED) {
+    gcn__client_leave(client);
+    return;
+  }
+  if (busy || spent(client) || opening_failed(client)) {
+    client->yielding = true;
+    uv_async_send(&client->async);
+  }
+  set_reading(client);
+  arm(client);
+}
+
+static void run_posts(struct gcn_client_s* client) {
+  struct gcn__post* post = gcn__mailbox_take_posts(&client->mailbox);
+  while (post != NULL) {
+    struct gcn__post* next = post->next;
+    post->call(client, client->closing ? UV_ECANCELED : 0, post->arg);
+    gcn__post_free(post);
+    post = next;
+  }
+}
+
+static void report_open_errors(struct gcn_client_s* client, uint64_t now_ms) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    int error = client->open_errors[i];
+    client->open_errors[i] = 0;
+    if (error == 0) continue;
+    gcn__engine_ended(client->engine, (enum gcn__wire_index)i, error,
+                      GCN__LAYER_TCP, "out of memory", now_ms);
+  }
+}
+
+void gcn__pump_wake(uv_async_t* async) {
+  struct gcn_client_s* client = async->data;
+  uint64_t now_ms = begin(client);
+  refill(client);
+  run_posts(client);
+  report_open_errors(client, now_ms);
+  turn(client, now_ms);
+}
+
+static void wake_links(struct gcn_client_s* client) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    if (client->wires[i] == NULL) continue;
+    gcn__link_woken(client->wires[i], gcn__loop_now_ms(client->loop));
+  }
+}
+
+void gcn__pump_alarm(void* ctx, uint64_t late_ms) {
+  struct gcn_client_s* client = ctx;
+  bool stalled = late_ms > STALL_MS && !client->stalled;
+  client->stalled = stalled;
+  if (stalled) {
+    /* Nothing is judged before the loop has polled once. */
+    excuse(client, gcn__loop_now_ms(client->loop));
+    gcn__alarm_arm(&client->alarm, 0);
+    return;
+  }
+  wake_links(client);
+  if (client->leaving) return;
+  uint64_t now_ms = begin(client);
+  refill(client);
+  gcn__engine_woken(client->engine, now_ms);
+  turn(client, now_ms);
+}
+
+static enum gcn__wire_index wire_of(const struct gcn_client_s* client,
+                                    const struct gcn__link* link) {
+  enum gcn__wire_index wire = gcn__link_wire(link);
+  GCN__ASSERT(client->wires[wire] == link);
+  (void)client;
+  return wire;
+}
+
+static void on_linked(void* owner, struct gcn__link* link) {
+  struct gcn_client_s* client = owner;
+  enum gcn__wire_index wire = wire_of(client, link);
+  uint64_t now_ms = begin(client);
+  gcn__engine_linked(client->engine, wire, now_ms);
+  turn(client, now_ms);
+}
+
+static void on_lend(void* owner, uv_buf_t* buf) {
+  const struct gcn_client_s* client = owner;
+  *buf = uv_buf_init(client->read_buffer, GCN__READ_BUFFER_SIZE);
+}
+
+static void on_received(void* owner, struct gcn__link* link,
+                        struct gcn__span bytes) {
+  struct gcn_client_s* client = owner;
+  enum gcn__wire_index wire = wire_of(client, link);
+  uint64_t now_ms = begin(client);
+  if (wire == GCN__WIRE_STREAM) {
+    client->read_ms = now_ms;
+    client->read_unix_ms = gcn__wall_now_ms();
+  }
+  gcn__engine_received(client->engine, wire, bytes, now_ms);
+  turn(client, now_ms);
+}
+
+static void on_writable(void* owner, struct gcn__link* link) {
+  struct gcn_client_s* client = owner;
+  (void)wire_of(client, link);
+  turn(client, begin(client));
+}
+
+static void on_ended(void* owner, struct gcn__link* link, int error,
+                     enum gcn__layer layer, const char* text) {
+  struct gcn_client_s* client = owner;
+  enum gcn__wire_index wire = wire_of(client, link);
+  client->wires[wire] = NULL;
+  uint64_t now_ms = begin(client);
+  gcn__engine_ended(client->engine, wire, error, layer, text, now_ms);
+  turn(client, now_ms);
+}
+
+static void on_hurried(void* owner, struct gcn__link* link) {
+  struct gcn_client_s* client = owner;
+  (void)link;
+  if (!client->pumping) arm(client);
+}
+
+const struct gcn__link_listener gcn__pump_listener = {
+    .linked = on_linked,
+    .lend = on_lend,
+    .received = on_received,
+    .writable = on_writable,
+    .ended = on_ended,
+    .hurried = on_hurried,
+};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Field by field on purpose: the public structs may grow in another order than
+ * the internal ones.
+ */
+#include "client/tell.h"
+
+#include "base/assert.h"
+#include "loop/system.h"
+
+#define SAME_STATE(name, value, spoken)                                        \
+  _Static_assert((int)GCN_##name == (int)GCN__STATE_##name &&                  \
+                     (int)GCN_##name == (value),                               \
+                 "public and internal states agree");
+GCN_STATE_MAP(SAME_STATE)
+#undef SAME_STATE
+_Static_assert((int)GCN_STATE_COUNT == (int)GCN__STATE_COUNT, "all of them");
+
+_Static_assert((int)GCN_LAYER_NONE == (int)GCN__LAYER_NONE &&
+                   (int)GCN_LAYER_DNS == (int)GCN__LAYER_DNS &&
+                   (int)GCN_LAYER_TCP == (int)GCN__LAYER_TCP &&
+                   (int)GCN_LAYER_TLS == (int)GCN__LAYER_TLS &&
+                   (int)GCN_LAYER_HTTP == (int)GCN__LAYER_HTTP &&
+                   (int)GCN_LAYER_WS == (int)GCN__LAYER_WS &&
+                   (int)GCN_LAYER_SERVICE == (int)GCN__LAYER_SERVICE &&
+                   (int)GCN_LAYER_CLIENT == (int)GCN__LAYER_CLIENT,
+               "public and internal layers agree");
+_Static_assert((int)GCN_OP_NONE == (int)GCN__OP_NONE &&
+                   (int)GCN_OP_TOKEN == (int)GCN__OP_TOKEN &&
+                   (int)GCN_OP_CHANNEL == (int)GCN__OP_CHANNEL &&
+                   (int)GCN_OP_TOPICS == (int)GCN__OP_TOPICS &&
+                   (int)GCN_OP_UPGRADE == (int)GCN__OP_UPGRADE &&
+                   (int)GCN_OP_STREAM == (int)GCN__OP_STREAM,
+               "public and internal operations agree");
+_Static_assert((int)GCN_TOPIC_PENDING == (int)GCN__VERDICT_PENDING &&
+                   (int)GCN_TOPIC_PERMITTED == (int)GCN__VERDICT_PERMITTED &&
+                   (int)GCN_TOPIC_REJECTED == (int)GCN__VERDICT_REJECTED &&
+                   (int)GCN_TOPIC_UNKNOWN == (int)GCN__VERDICT_UNKNOWN,
+               "public and internal verdicts agree");
+_Static_assert((int)GCN_LOG_ERROR == (int)GCN__LOG_ERROR &&
+                   (int)GCN_LOG_WARN == (int)GCN__LOG_WARN &&
+                   (int)GCN_LOG_INFO == (int)GCN__LOG_INFO &&
+                   (int)GCN_LOG_DEBUG == (int)GCN__LOG_DEBUG,
+               "public and internal log levels agree");
+_Static_assert((int)GCN_FAILURE_TEXT_SIZE == (int)GCN__FAILURE_TEXT_SIZE,
+               "failure texts fit");
+
+static gcn_span_t span_of(struct gcn__span span) {
+  return (gcn_span_t){.data = span.data, .size = span.size};
+}
+
+static gcn_failure_t failure_of(const struct gcn__failure* failure) {
+  return (gcn_failure_t){
+      .error = failure->error,
+      .layer = (gcn_layer_t)failure->layer,
+      .op = (gcn_op_t)failure->op,
+      .detail = failure->detail,
+      .http_status = failure->http_status,
+      .close_code = failure->close_code,
+      .retry_after = failure->retry_after_ms,
+      .correlation_id = failure->correlation_id,
+      .text = failure->text,
+  };
+}
+
+static bool acts_by_itself(gcn_state_t state) {
+  return state != GCN_IDLE && state != GCN_REFUSED && state != GCN_CLOSED;
+}
+
+static void tell_state(struct gcn_client_s* client,
+                       const struct gcn__transition* from, uint64_t now_ms) {
+  /* Copied: the engine uses its record again when the user calls it. */
+  struct gcn__failure record;
+  gcn_failure_t failure;
+  gcn_transition_t transition = {
+      .from = (gcn_state_t)from->from,
+      .to = (gcn_state_t)from->to,
+      .reason = gcn__input_meaning(from->input),
+      .failure = NULL,
+      .attempt = from->attempt,
+      .failures = from->failures,
+      .will_retry = acts_by_itself((gcn_state_t)from->to),
+      .retry_in = from->to == GCN__STATE_BACKING_OFF ? from->retry_in_ms : 0,
+  };
+  if (from->failure != NULL && from->failure->error != 0) {
+    record = *from->failure;
+    failure = failure_of(&record);
+    transition.failure = &failure;
+    client->failure_count++;
+  }
+  if (transition.from == GCN_STREAMING) {
+    client->lost_ms = client->read_ms;
+    client->lost_unix_ms = client->read_unix_ms;
+  }
+  client->state = transition.to;
+  client->state_since_ms = now_ms;
+  if (client->closing || client->call.state == NULL) return;
+  client->call.state(client, &transition);
+}
+
+static void tell_event(struct gcn_client_s* client, gcn_event_cb call,
+                       const struct gcn__event* from) {
+  if (call == NULL) return;
+  const gcn_event_t event = {
+      .topic = span_of(from->topic),
+      .body = span_of(from->body),
+      .correlation_id = span_of(from->correlation_id),
+      .version = span_of(from->version),
+      .message = span_of(from->message),
+      .sequence = from->sequence,
+      .generation = from->generation,
+      .connection = from->connection,
+      .received_unix_ms = client->read_unix_ms,
+      .received_ms = client->read_ms,
+  };
+  call(client, &event);
+}
+
+static void tell_topic(struct gcn_client_s* client,
+                       const struct gcn__topic_result* from) {
+  char name[GCN_TOPIC_SIZE_MAX];
+  gcn_span_t topic = span_of(from->topic);
+  if (client->call.topic == NULL) return;
+  /* A name out of our own set is copied: the user may end interest in this very
+   * topic.  A longer one is the service's and stays where it is. */
+  if (topic.size <= sizeof name) {
+    memcpy(name, topic.data, topic.size);
+    topic.data = name;
+  }
+  const gcn_topic_result_t result = {
+      .topic = topic,
+      .verdict = (gcn_verdict_t)from->verdict,
+      .reason = span_of(from->reason),
+      .missing_permissions = span_of(from->missing),
+  };
+  client->call.topic(client, &result);
+}
+
+/* By the wall clock a gap began no later than its distance from now says, and
+ * no later than its distance from the last bytes of the lost stream: the
+ * loop's clock stands still while the machine sleeps, and the wall clock may
+ * be set. */
+static int64_t unix_of_loss(const struct gcn_client_s* client,
+                            const struct gcn__gap* gap, int64_t now_unix_ms,
+                            uint64_t now_ms) {
+  int64_t by_now = now_unix_ms - (int64_t)(now_ms - gap->from_ms);
+  if (client->lost_ms == 0) return by_now;
+  int64_t by_loss =
+      client->lost_unix_ms + ((int64_t)gap->from_ms - (int64_t)client->lost_ms);
+  return by_loss < by_now ? by_loss : by_now;
+}
+
+static void tell_gap(struct gcn_client_s* client, const struct gcn__gap* from,
+                     uint64_t now_ms) {
+  if (client->call.gap == NULL) return;
+  int64_t unix_ms = gcn__wall_now_ms();
+  const gcn_gap_t gap = {
+      .from_unix_ms = unix_of_loss(client, from, unix_ms, now_ms),
+      .to_unix_ms = unix_ms - (int64_t)(now_ms - from->to_ms),
+      .from_ms = from->from_ms,
+      .to_ms = from->to_ms,
+      .cause = gcn__input_meaning(from->cause),
+  };
+  client->call.gap(client, &gap);
+}
+
+void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
+               uint64_t now_ms) {
+  if (effect->kind == GCN__EFFECT_STATE) {
+    tell_state(client, &effect->transition, now_ms);
+    return;
+  }
+  if (client->closing) return;
+  switch (effect->kind) {
+  case GCN__EFFECT_EVENT:
+    tell_event(client, client->call.event, &effect->event);
+    break;
+  case GCN__EFFECT_NOTICE:
+    tell_event(client, client->call.notice, &effect->event);
+    break;
+  case GCN__EFFECT_HEARTBEAT:
+    if (client->call.heartbeat != NULL) client->call.heartbeat(client);
+    break;
+  case GCN__EFFECT_TOPIC: tell_topic(client, &effect->topic); break;
+  case GCN__EFFECT_GAP: tell_gap(client, &effect->gap, now_ms); break;
+  case GCN__EFFECT_OPEN:
+  case GCN__EFFECT_DROP:
+  case GCN__EFFECT_STATE: GCN__ASSERT(false); break;
+  }
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All attempts of a race live in one array, so starting the next one allocates
+ * nothing and cannot fail for lack of memory.
+ */
+#include "loop/dial.h"
+
+#include "base/assert.h"
+#include "base/time.h"
+
+#include <netinet/tcp.h>
+
+enum {
+  KEEPALIVE_IDLE_S = 30,
+  KEEPALIVE_STEP_S = 10,
+  KEEPALIVE_COUNT = 3,
+  /* How long sent bytes may stay unacknowledged: a dead path is noticed by the
+   * kernel even while we only write. */
+  USER_TIMEOUT_MS = 30000,
+};
+
+bool gcn__dial_error_tells_more(int error, int other) {
+  if (other == 0) return true;
+  switch (error) {
+  /* These only say that this machine has no way to that address, typically
+   * IPv6 without a route. */
+  case UV_ENETUNREACH:
+  case UV_EHOSTUNREACH:
+  case UV_EADDRNOTAVAIL:
+  case UV_EAFNOSUPPORT:
+  case UV_EINVAL: return false;
+  default: return true;
+  }
+}
+
+/* Best effort: a system that refuses one of these still has our own silence
+ * deadlines. */
+static void tune(uv_tcp_t* tcp) {
+  uv_os_fd_t fd;
+  uv_tcp_nodelay(tcp, 1);
+  uv_tcp_keepalive(tcp, 1, KEEPALIVE_IDLE_S);
+  if (uv_fileno((const uv_handle_t*)tcp, &fd) != 0) return;
+#ifdef TCP_KEEPINTVL
+  int step_s = KEEPALIVE_STEP_S;
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step_s, sizeof step_s);
+#endif
+#ifdef TCP_KEEPCNT
+  int count = KEEPALIVE_COUNT;
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+#endif
+#ifdef TCP_USER_TIMEOUT
+  unsigned timeout_ms = USER_TIMEOUT_MS;
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+#endif
+}
+
+static void on_closed(uv_handle_t* handle) {
+  struct gcn__attempt* attempt = handle->data;
+  struct gcn__dial* dial = attempt->dial;
+  dial->released(dial->ctx);
+}
+
+void gcn__attempt_close(struct gcn__attempt* attempt, bool abort) {
+  if (!attempt->open) return;
+  attempt->open = false;
+  /* The reset fails on a socket that never connected. */
+  if (abort && uv_tcp_close_reset(&attempt->tcp, on_closed) == 0) return;
+  uv_close((uv_handle_t*)&attempt->tcp, on_closed);
+}
+
+static void note_error(struct gcn__dial* dial, int error) {
+  if (gcn__dial_error_tells_more(error, dial->error)) dial->error = error;
+}
+
+static void close_attempts(struct gcn__dial* dial,
+                           const struct gcn__attempt* winner) {
+  for (size_t i = 0; i < dial->next; i++) {
+    struct gcn__attempt* attempt = &dial->attempts[i];
+    if (attempt != winner) gcn__attempt_close(attempt, false);
+  }
+}
+
+static void on_connect(uv_connect_t* request, int status) {
+  struct gcn__attempt* attempt = request->data;
+  struct gcn__dial* dial = attempt->dial;
+  if (!attempt->open) return; /* closed: a loser or a dropped race */
+  dial->open_count--;
+  if (status == 0) {
+    dial->over = true;
+    close_attempts(dial, attempt);
+    dial->connected(dial->ctx, attempt);
+    return;
+  }
+  note_error(dial, status);
+  gcn__attempt_close(attempt, false);
+  dial->next_ms = uv_now(dial->loop);
+  gcn__dial_woken(dial, dial->next_ms);
+}
+
+static int open_attempt(struct gcn__dial* dial, struct gcn__attempt* attempt,
+                        const union gcn__address* address) {
+  attempt->dial = dial;
+  int error = uv_tcp_init_ex(dial->loop, &attempt->tcp, address->any.sa_family);
+  if (error != 0) return error; /* then the handle is not on the loop */
+  attempt->open = true;
+  attempt->tcp.data = attempt;
+  attempt->request.data = attempt;
+  dial->acquired(dial->ctx);
+  if (!dial->referenced) uv_unref((uv_handle_t*)&attempt->tcp);
+  tune(&attempt->tcp);
+  error = uv_tcp_connect(&attempt->request, &attempt->tcp, &address->any,
+                         on_connect);
+  if (error != 0) gcn__attempt_close(attempt, false);
+  return error;
+}
+
+/* Tries the next address; goes on while attempts fail at once. */
+static void try_addresses(struct gcn__dial* dial, uint64_t now_ms) {
+  while (dial->next < dial->addresses.count) {
+    size_t index = dial->next++;
+    int error = open_attempt(dial, &dial->attempts[index],
+                             &dial->addresses.items[index]);
+    if (error != 0) {
+      note_error(dial, error);
+      continue;
+    }
+    dial->open_count++;
+    break;
+  }
+  bool more = dial->next < dial->addresses.count;
+  if (more) {
+    dial->next_ms = gcn__time_add(now_ms, GCN__DIAL_STEP_MS);
+  } else {
+    dial->next_ms = dial->open_count > 0 ? GCN__NEVER : now_ms;
+  }
+}
+
+void gcn__dial_start(struct gcn__dial* dial,
+                     const struct gcn__addresses* addresses, uint64_t now_ms) {
+  GCN__ASSERT(addresses->count > 0);
+  dial->addresses = *addresses;
+  dial->next = 0;
+  dial->open_count = 0;
+  dial->error = 0;
+  dial->over = false;
+  try_addresses(dial, now_ms);
+}
+
+uint64_t gcn__dial_deadline(const struct gcn__dial* dial) {
+  bool idle = dial->over || dial->addresses.count == 0;
+  return idle ? GCN__NEVER : dial->next_ms;
+}
+
+void gcn__dial_woken(struct gcn__dial* dial, uint64_t now_ms) {
+  if (now_ms < gcn__dial_deadline(dial)) return;
+  if (dial->next < dial->addresses.count) try_addresses(dial, now_ms);
+  bool left = dial->next < dial->addresses.count || dial->open_count > 0;
+  if (left) return;
+  dial->over = true;
+  dial->failed(dial->ctx, dial->error);
+}
+
+void gcn__dial_drop(struct gcn__dial* dial) {
+  dial->over = true;
+  close_attempts(dial, NULL);
+}
+
+void gcn__dial_ref(struct gcn__dial* dial, bool referenced) {
+  dial->referenced = referenced;
+  for (size_t i = 0; i < dial->next; i++) {
+    struct gcn__attempt* attempt = &dial->attempts[i];
+    if (!attempt->open) continue;
+    if (referenced) {
+      uv_ref((uv_handle_t*)&attempt->tcp);
+    } else {
+      uv_unref((uv_handle_t*)&attempt->tcp);
+    }
+  }
+}

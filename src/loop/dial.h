@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The race of addresses to one TCP connection (RFC 8305 §5).
+ *
+ * The next address is tried 250 ms after the last one, or at once when an
+ * attempt fails; the first to connect wins and the others are closed.  It knows
+ * no names and has no deadline of its own.
+ *
+ * Each attempt owns its uv_tcp_t; `released` is called once per handle when it
+ * has left the loop.  A winner's handle is closed by whoever took it, through
+ * gcn__attempt_close.
+ */
+#ifndef GCN_LOOP_DIAL_H
+#define GCN_LOOP_DIAL_H
+
+#include "loop/resolver.h"
+
+/* RFC 8305 §8 recommends 250 ms. */
+enum { GCN__DIAL_STEP_MS = 250 };
+
+struct gcn__dial;
+
+struct gcn__attempt {
+  uv_tcp_t tcp;
+  uv_connect_t request;
+  struct gcn__dial* dial;
+  bool open; /* the handle is initialised and not closed */
+};
+
+struct gcn__dial {
+  uv_loop_t* loop;
+  bool referenced; /* handles keep the loop alive */
+  /* Called from libuv or gcn__dial_woken, never from gcn__dial_start.  After
+   * either of the first two the race is over. */
+  void (*connected)(void* ctx, struct gcn__attempt* winner);
+  void (*failed)(void* ctx, int error);
+  void (*released)(void* ctx);
+  void (*acquired)(void* ctx); /* a handle was put on the loop */
+  void* ctx;
+
+  struct gcn__addresses addresses;
+  size_t next;       /* the address to try next; also attempts made */
+  size_t open_count; /* attempts under way */
+  uint64_t next_ms;  /* when to try it, or to tell the failure */
+  int error;         /* the most telling one so far */
+  bool over;
+  struct gcn__attempt attempts[GCN__ADDRESS_COUNT_MAX];
+};
+
+/* The members before `addresses` are set by the caller. */
+void gcn__dial_start(struct gcn__dial* dial,
+                     const struct gcn__addresses* addresses, uint64_t now_ms);
+/* GCN__NEVER if there is nothing to be woken for. */
+uint64_t gcn__dial_deadline(const struct gcn__dial* dial);
+void gcn__dial_woken(struct gcn__dial* dial, uint64_t now_ms);
+/* Ends the race without a winner; nothing but `released` is called any more.
+ * Legal on an all-zero dial and after the end. */
+void gcn__dial_drop(struct gcn__dial* dial);
+/* All-zero dials included. */
+void gcn__dial_ref(struct gcn__dial* dial, bool referenced);
+
+void gcn__attempt_close(struct gcn__attempt* attempt, bool abort);
+
+/* Whether `error` says more about a host than `other` does. */
+bool gcn__dial_error_tells_more(int error, int other);
+
+#endif

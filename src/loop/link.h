@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One TCP connection attempt and the connection it becomes.
+ *
+ * A link has an owner, who listens, and a keeper, who waits for it to go.
+ * gcn__link_drop, and the end of the link, take the owner away: from then on
+ * the link is mute, whatever is still under way, and frees itself at its last
+ * reference.  So no call-back can ever be stale.
+ *
+ * It knows no TLS, no HTTP and no policy.  It never raises SIGPIPE: bytes are
+ * written with send(MSG_NOSIGNAL), never with uv_write.
+ */
+#ifndef GCN_LOOP_LINK_H
+#define GCN_LOOP_LINK_H
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "engine/effect.h"
+#include "loop/dial.h"
+
+struct gcn__link;
+
+/* What a link tells its owner, from libuv's call-backs and gcn__link_woken
+ * only.  After `ended` the link is gone for its owner; no drop is needed. */
+struct gcn__link_listener {
+  void (*linked)(void* owner, struct gcn__link* link);
+  /* Where the next bytes go; used until `received` returns. */
+  void (*lend)(void* owner, uv_buf_t* buf);
+  void (*received)(void* owner, struct gcn__link* link, struct gcn__span bytes);
+  void (*writable)(void* owner, struct gcn__link* link);
+  /* `layer` is DNS or TCP.  `text` is valid until it returns. */
+  void (*ended)(void* owner, struct gcn__link* link, int error,
+                enum gcn__layer layer, const char* text);
+  /* gcn__link_deadline may have become earlier. */
+  void (*hurried)(void* owner, struct gcn__link* link);
+};
+
+struct gcn__link_options {
+  uv_loop_t* loop;
+  const struct gcn__mem* mem; /* outlives the link */
+  const struct gcn__resolver_api* resolver;
+  const struct gcn__link_listener* listener;
+  void* owner;
+  /* Called when the link's memory is gone; last use of `mem`. */
+  void (*gone)(void* keeper);
+  void* keeper;
+  struct gcn__list* list;    /* the link is in this ring while it lives */
+  enum gcn__wire_index wire; /* the owner's name for it */
+  bool referenced;           /* handles keep the loop alive */
+  const char* host;          /* a name or a literal */
+  uint16_t port;
+};
+
+/* Begins to resolve and dial.  0 or GCN__ENOMEM; any other failure comes as
+ * `ended`, later. */
+int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
+                   struct gcn__link** link);
+/* Takes the owner away and closes, with a reset if `abort`. */
+void gcn__link_drop(struct gcn__link* link, bool abort);
+
+/* What the system took, 0 if it takes none now: then `writable` comes.  A
+ * failure also counts as 0; it ends the link soon, once what the peer sent
+ * before has been read. */
+size_t gcn__link_write(struct gcn__link* link, struct gcn__span bytes);
+/* Reading is off at first. */
+void gcn__link_read(struct gcn__link* link, bool wanted);
+
+uint64_t gcn__link_deadline(const struct gcn__link* link);
+void gcn__link_woken(struct gcn__link* link, uint64_t now_ms);
+void gcn__link_ref(struct gcn__link* link, bool referenced);
+enum gcn__wire_index gcn__link_wire(const struct gcn__link* link);
+bool gcn__link_connected(const struct gcn__link* link);
+
+/* For a child after fork: closes descriptors and frees memory without touching
+ * the loop. */
+void gcn__link_abandon(struct gcn__link* link);
+/* The link that a ring's entry belongs to. */
+struct gcn__link* gcn__link_of(struct gcn__list* entry);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host names to addresses.
+ *
+ * A look-up that already runs in libuv's pool cannot be cancelled, only
+ * orphaned: after gcn__resolver_drop its answer is thrown away, but the memory
+ * of the request is in use until `released` is called.  There is no deadline
+ * here; whoever asked has one.
+ */
+#ifndef GCN_LOOP_RESOLVER_H
+#define GCN_LOOP_RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* RFC 8305 races; more addresses than this never help in one attempt. */
+enum { GCN__ADDRESS_COUNT_MAX = 6 };
+
+union gcn__address {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
+struct gcn__addresses {
+  union gcn__address items[GCN__ADDRESS_COUNT_MAX];
+  size_t count;
+};
+
+/* uv_getaddrinfo and uv_freeaddrinfo, or a test's. */
+struct gcn__resolver_api {
+  int (*get)(uv_loop_t* loop, uv_getaddrinfo_t* request, uv_getaddrinfo_cb done,
+             const char* node, const char* service,
+             const struct addrinfo* hints);
+  void (*free)(struct addrinfo* list);
+};
+
+extern const struct gcn__resolver_api gcn__resolver_system;
+
+struct gcn__resolver {
+  uv_getaddrinfo_t request;
+  const struct gcn__resolver_api* api;
+  uint16_t port;
+  bool running;
+  bool dropped;
+  /* `error` is 0 or a UV_EAI_* code; with 0 there is at least one address. */
+  void (*resolved)(void* ctx, int error, const struct gcn__addresses* found);
+  void (*released)(
+      void* ctx); /* the last use of this memory, also if dropped */
+  void* ctx;
+};
+
+/* True, and `found` holds the one address, if `host` is a literal. */
+bool gcn__resolver_literal(const char* host, uint16_t port,
+                           struct gcn__addresses* found);
+/* The first addresses of `list`, families alternated as RFC 8305 §4 has it,
+ * beginning with the family that the system put first; duplicates and other
+ * families are left out. */
+void gcn__resolver_sort(const struct addrinfo* list, uint16_t port,
+                        struct gcn__addresses* found);
+
+/* The members after `request` are set by the caller.  0 or an error; then
+ * nothing is called. */
+int gcn__resolver_start(struct gcn__resolver* resolver, uv_loop_t* loop,
+                        const char* host);
+void gcn__resolver_drop(struct gcn__resolver* resolver);
+
+#endif
