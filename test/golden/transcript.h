@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transcripts: facts in, effects and bytes out, as text.
+ *
+ *   # a comment
+ *   play streaming               another transcript first
+ *   subscribe v2.a               the user's wishes, each with its command
+ *   unsubscribe v2.a
+ *   credentials ID SECRET
+ *   command START                or STOP, CLOSE, HURRY, several at once
+ *   linked api                   the link asked for is up
+ *   received api                 bytes, made of the lines that follow:
+ *   | HTTP/1.1 200 OK              a line with its CRLF; the last one of an
+ *   | Content-Length: *            answer (its body) has none; * is filled in
+ *   |
+ *   | {"id":"c"}
+ *   frame text {"a":1}             a server's frame: text, binary, ping, pong,
+ *   frame close 1001 bye           close; \xHH stands for a byte
+ *   bytes \x81\x05                 as they are
+ *   ended api ECONNRESET         or EOF, ECONNREFUSED
+ *   wait 100                     milliseconds, or "wait deadline"
+ *   pause, resume, excuse
+ *
+ * Lines that begin with ">" are what the engine answers to the fact above them.
+ */
+#ifndef GCN_TEST_TRANSCRIPT_H
+#define GCN_TEST_TRANSCRIPT_H
+
+#include "player.h"
+
+/* Plays DIRECTORY/NAME.txt.  The text as it should be, which is the file's own
+ * if all is well; free().  Fails the test if the file can't be read. */
+char* transcript_play(struct player* player, const char* directory,
+                      const char* name);
+/* The file's own text; free(). */
+char* transcript_read(const char* directory, const char* name);
+
+#endif

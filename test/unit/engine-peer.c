@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The friendly service.
+ */
+#include "engine-peer.h"
+
+#include "base/time.h"
+#include "check.h"
+
+#include <stdio.h>
+
+enum { BEGIN_MS = 1000000, TURN_COUNT_MAX = 100000 };
+
+static int fill_zeros(void* ctx, void* data, size_t size) {
+  (void)ctx;
+  memset(data, 0, size);
+  return 0;
+}
+
+int peer_init(struct peer* peer, const struct gcn__mem* mem) {
+  *peer = (struct peer){.now_ms = BEGIN_MS};
+  const struct gcn__engine_options options = {
+      .mem = *mem,
+      .settings = GCN__SETTINGS_DEFAULT,
+      .entropy = {fill_zeros, NULL},
+      .seed = 1,
+      .login_url = "http://gc.test:81",
+      .api_url = "http://gc.test:82",
+      .domain = "gc.test",
+      .client_id = "id",
+      .client_secret = PEER_SECRET,
+      .user_agent = "test",
+      .plaintext = true,
+  };
+  return gcn__engine_new(&options, &peer->engine);
+}
+
+void peer_deinit(struct peer* peer) {
+  gcn__engine_free(peer->engine);
+  peer->engine = NULL;
+}
+
+/* --- the service ---------------------------------------------------------- */
+
+static void answer(struct peer_link* link, const char* body) {
+  int size = snprintf(link->answer, sizeof link->answer,
+                      "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                      strlen(body), body);
+  assert_in_range(size, 1, sizeof link->answer - 1);
+  link->answer_size = (size_t)size;
+}
+
+static void answer_upgrade(struct peer_link* link) {
+  /* The answer to the key that zeros make. */
+  int size = snprintf(link->answer, sizeof link->answer,
+                      "HTTP/1.1 101 Switching Protocols\r\n"
+                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"
+                      "\r\n");
+  link->answer_size = (size_t)size;
+  link->upgraded = true;
+}
+
+static void answer_frame(struct peer_link* link, struct gcn__span frame) {
+  bool close = ((unsigned char)frame.data[0] & 0x0f) == 0x8;
+  if (!close) return;
+  memcpy(link->answer, "\x88\x02\x03\xe8", 4); /* 1000 */
+  link->answer_size = 4;
+}
+
+static void serve(struct peer_link* link, struct gcn__span asked) {
+  if (link->upgraded) {
+    answer_frame(link, asked);
+  } else if (gcn__span_starts(asked, "POST /oauth/token")) {
+    answer(link, "{\"access_token\":\"" PEER_TOKEN "\",\"token_type\":"
+                 "\"bearer\",\"expires_in\":86399}");
+  } else if (gcn__span_starts(asked, "POST /api")) {
+    answer(link, "{\"connectUri\":\"ws://gc.test:82/channels/" PEER_CHANNEL
+                 "\",\"id\":\"" PEER_CHANNEL "\"}");
+  } else if (gcn__span_starts(asked, "PUT /api")) {
+    answer(link, "{\"entities\":[{\"id\":\"v2.a\",\"state\":\"Permitted\"},"
+                 "{\"id\":\"v2.b\",\"state\":\"Rejected\","
+                 "\"missingPermissions\":[\"a:b\",\"c:d\"]}]}");
+  } else {
+    assert_true(gcn__span_starts(asked, "GET /channels/" PEER_CHANNEL));
+    answer_upgrade(link);
+  }
+}
+
+/* --- the driver ----------------------------------------------------------- */
+
+static void take_output(struct peer* peer, enum gcn__wire_index wire) {
+  struct gcn__span bytes = gcn__engine_output(peer->engine, wire);
+  if (bytes.size == 0) return;
+  serve(&peer->links[wire], bytes);
+  gcn__engine_sent(peer->engine, wire, bytes.size);
+}
+
+static void perform(struct peer* peer, const struct gcn__effect* effect) {
+  struct peer_link* link = &peer->links[effect->wire];
+  if (effect->kind == GCN__EFFECT_OPEN) {
+    assert_false(link->open); /* P6 */
+    *link = (struct peer_link){.open = true};
+  }
+  if (effect->kind == GCN__EFFECT_DROP) {
+    assert_true(link->open);
+    *link = (struct peer_link){.open = false};
+  }
+  if (effect->kind == GCN__EFFECT_EVENT) peer->event_count++;
+  if (effect->kind != GCN__EFFECT_STATE) return;
+  if (effect->transition.to == GCN__STATE_STREAMING) peer->stream_count++;
+}
+
+static void run(struct peer* peer) {
+  int count = 0;
+  do {
+    struct gcn__effect effect;
+    while (gcn__engine_next(peer->engine, &effect))
+      perform(peer, &effect);
+    gcn__engine_settle(peer->engine);
+    for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+      take_output(peer, (enum gcn__wire_index)i);
+    }
+    assert_true(++count < TURN_COUNT_MAX);
+  } while (gcn__engine_busy(peer->engine));
+}
+
+void peer_command(struct peer* peer, unsigned commands) {
+  gcn__engine_command(peer->engine, commands, peer->now_ms);
+  run(peer);
+}
+
+/* One fact that is due; false if only time is left. */
+static bool tell_one(struct peer* peer) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    enum gcn__wire_index wire = (enum gcn__wire_index)i;
+    struct peer_link* link = &peer->links[i];
+    if (link->open && !link->up) {
+      link->up = true;
+      gcn__engine_linked(peer->engine, wire, peer->now_ms);
+      run(peer);
+      return true;
+    }
+    if (link->answer_size > 0) {
+      char bytes[PEER_ANSWER_SIZE];
+      size_t size = link->answer_size;
+      memcpy(bytes, link->answer, size);
+      link->answer_size = 0;
+      gcn__engine_received(peer->engine, wire, gcn__span(bytes, size),
+                           peer->now_ms);
+      run(peer);
+      return true;
+    }
+  }
+  return false;
+}
+
+static void wake_at(struct peer* peer, uint64_t at_ms) {
+  peer->now_ms = at_ms;
+  gcn__engine_woken(peer->engine, at_ms);
+  run(peer);
+}
+
+bool peer_reach(struct peer* peer, enum gcn__state state, uint64_t limit_ms) {
+  uint64_t until_ms = peer->now_ms + limit_ms;
+  while (gcn__engine_state(peer->engine) != state) {
+    if (tell_one(peer)) continue;
+    uint64_t due_ms = gcn__engine_deadline(peer->engine);
+    if (due_ms > until_ms) return false;
+    wake_at(peer, due_ms);
+  }
+  return true;
+}
+
+void peer_send_events(struct peer* peer, unsigned count) {
+  static const char text[] = "{\"topicName\":\"v2.a\",\"eventBody\":{\"x\":1}}";
+  struct peer_link* link = &peer->links[GCN__WIRE_STREAM];
+  for (unsigned i = 0; i < count && link->upgraded; i++) {
+    char frame[64] = {(char)0x81, (char)(sizeof text - 1)};
+    memcpy(frame + 2, text, sizeof text - 1);
+    gcn__engine_received(peer->engine, GCN__WIRE_STREAM,
+                         gcn__span(frame, 1 + sizeof text), peer->now_ms);
+    run(peer);
+  }
+}
+
+void peer_wait(struct peer* peer, uint64_t delay_ms) {
+  uint64_t until_ms = peer->now_ms + delay_ms;
+  while (peer->now_ms < until_ms) {
+    if (tell_one(peer)) continue;
+    uint64_t due_ms = gcn__engine_deadline(peer->engine);
+    wake_at(peer, gcn__time_min(due_ms, until_ms));
+  }
+}

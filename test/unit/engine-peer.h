@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A service and a driver in one, for an engine over plaintext wires.
+ *
+ * It answers every request as a friendly service would, links every link, and
+ * lets time pass when there is nothing else to do.  It allocates nothing, so
+ * that a failing allocator is the engine's matter alone.
+ */
+#ifndef GCN_TEST_ENGINE_PEER_H
+#define GCN_TEST_ENGINE_PEER_H
+
+#include "engine/engine.h"
+
+#define PEER_SECRET  "SECRET-1"
+#define PEER_TOKEN   "TOKEN-1"
+#define PEER_CHANNEL "CHANNEL-1"
+
+enum { PEER_ANSWER_SIZE = 1024 };
+
+struct peer_link {
+  bool open;
+  bool up;
+  bool upgraded;
+  char answer[PEER_ANSWER_SIZE]; /* still to be sent */
+  size_t answer_size;
+};
+
+struct peer {
+  struct gcn__engine* engine;
+  uint64_t now_ms;
+  struct peer_link links[GCN__WIRE_COUNT];
+  uint64_t event_count;  /* told by the engine */
+  uint64_t stream_count; /* changes to STREAMING */
+};
+
+/* 0, GCN__ENOMEM. */
+int peer_init(struct peer* peer, const struct gcn__mem* mem);
+void peer_deinit(struct peer* peer);
+
+void peer_command(struct peer* peer, unsigned commands);
+/* Goes on until the engine is in `state`; false if that takes more than
+ * `limit_ms`. */
+bool peer_reach(struct peer* peer, enum gcn__state state, uint64_t limit_ms);
+/* Sends events, one by one; stops early if the stream ends. */
+void peer_send_events(struct peer* peer, unsigned count);
+/* Lets time pass and answers what is asked. */
+void peer_wait(struct peer* peer, uint64_t delay_ms);
+
+#endif
