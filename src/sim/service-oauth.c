@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tokens: the login host's client-credentials grant (PROTOCOL §1.2), their
+ * check on REST calls, the rate limit per token, expiry and revocation.
+ *
+ * A token ends once; its channels then end with it, unless they are kept.
+ */
+#include "base/err.h"
+#include "codec/digest.h"
+#include "codec/url.h"
+#include "sim/service-fault.h"
+#include "sim/service-state.h"
+
+#include <stdio.h>
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
+
+enum { WINDOW_MS = 60000, BASIC_SIZE_MAX = 8192, FIELD_SIZE_MAX = 256 };
+
+static struct gcn__sim_token* token_at(struct gcn__list* link) {
+  return GCN__CONTAINER_OF(link, struct gcn__sim_token, link);
+}
+
+/* The login host's error shape; not the REST API's. */
+static void refuse_login(struct gcn__sim_call* call, unsigned status,
+                         const char* error, const char* description) {
+  struct gcn__sim_text* text = &call->sim->scratch;
+  gcn__sim_text_clear(text);
+  gcn__sim_text_put(text,
+                    "{\"error\":\"%s\",\"description\":\"%s: %s\","
+                    "\"error_description\":\"%s\"}",
+                    error, description, error, description);
+  if (text->error != 0) {
+    call->conn->failed = true;
+    return;
+  }
+  gcn__sim_reply(call, status, gcn__buf_span(&text->buf));
+}
+
+static bool forget_oldest(struct gcn__sim* sim) {
+  if (gcn__list_empty(&sim->tokens)) return false;
+  struct gcn__sim_token* token = token_at(sim->tokens.next);
+  gcn__list_remove(&token->link);
+  gcn__free(sim->mem, token, sizeof(*token));
+  return true;
+}
+
+static void make_value(struct gcn__rng* rng,
+                       char value[GCN__SIM_TOKEN_SIZE + 1]) {
+  static const char letters[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  for (size_t i = 0; i < GCN__SIM_TOKEN_SIZE; i++) {
+    value[i] = letters[gcn__rng_below(rng, sizeof(letters) - 1)];
+  }
+  value[GCN__SIM_TOKEN_SIZE] = '\0';
+}
+
+static struct gcn__sim_token* issue(struct gcn__sim* sim, size_t client,
+                                    uint64_t now_ms) {
+  struct gcn__sim_token* token = gcn__alloc_zero(sim->mem, sizeof(*token));
+  if (token == NULL) return NULL;
+  make_value(&sim->ids, token->value);
+  token->client = client;
+  token->serial = ++sim->token_serial;
+  token->expires_ms = gcn__time_add(now_ms, sim->options.token_life_s * 1000);
+  token->window_ms = now_ms;
+  if (token->serial > GCN__SIM_TOKENS_MAX) forget_oldest(sim);
+  gcn__list_append(&sim->tokens, &token->link);
+  sim->counters.tokens++;
+  return token;
+}
+
+enum { NO_CLIENT = -1, WRONG_SECRET = -2 };
+
+static int client_of(const struct gcn__sim* sim, struct gcn__span basic) {
+  const char* colon = memchr(basic.data, ':', basic.size);
+  if (colon == NULL) return NO_CLIENT;
+  size_t size = (size_t)(colon - basic.data);
+  struct gcn__span id = gcn__span(basic.data, size);
+  struct gcn__span secret = gcn__span_skip(basic, size + 1);
+  for (size_t i = 0; i < sim->options.client_count; i++) {
+    const struct gcn__sim_client* client = &sim->options.clients[i];
+    if (!gcn__span_is(id, client->id)) continue;
+    return gcn__span_is(secret, client->secret) ? (int)i : WRONG_SECRET;
+  }
+  return NO_CLIENT;
+}
+
+/* The client that the Basic header names, NO_CLIENT or WRONG_SECRET. */
+static int identify(struct gcn__sim_call* call) {
+  size_t count = 0;
+  struct gcn__span value =
+      gcn__http_header(call->conn->http, "Authorization", &count);
+  if (count != 1 || value.size < 6) return NO_CLIENT;
+  if (!gcn__span_iis(gcn__span(value.data, 6), "Basic ")) return NO_CLIENT;
+  struct gcn__buf basic;
+  gcn__buf_init(&basic, call->sim->mem, BASIC_SIZE_MAX);
+  basic.secret = true;
+  int client = NO_CLIENT;
+  if (gcn__base64_decode(&basic, gcn__span_skip(value, 6)) == 0) {
+    client = client_of(call->sim, gcn__buf_span(&basic));
+  }
+  gcn__buf_deinit(&basic);
+  return client;
+}
+
+/* The value of a form field, decoded; false if it is absent or broken. */
+static bool form_field(struct gcn__span form, const char* name,
+                       struct gcn__buf* value) {
+  size_t size = strlen(name);
+  while (form.size > 0) {
+    const char* end = memchr(form.data, '&', form.size);
+    size_t length = end == NULL ? form.size : (size_t)(end - form.data);
+    struct gcn__span pair = gcn__span(form.data, length);
+    form = gcn__span_skip(form, end == NULL ? length : length + 1);
+    if (!gcn__span_starts(pair, name) || pair.size <= size) continue;
+    if (pair.data[size] != '=') continue;
+    return gcn__percent_decode(value, gcn__span_skip(pair, size + 1), true) ==
+           0;
+  }
+  return false;
+}
+
+static bool is_form(const struct gcn__http* http) {
+  struct gcn__span type = gcn__http_header(http, "Content-Type", NULL);
+  size_t size = sizeof(FORM_TYPE) - 1;
+  if (type.data == NULL || type.size < size) return false;
+  if (!gcn__span_iis(gcn__span(type.data, size), FORM_TYPE)) return false;
+  return type.size == size || type.data[size] == ';';
+}
+
+/* True if the body asks for the client-credentials grant. */
+static bool check_grant(struct gcn__sim_call* call) {
+  struct gcn__buf grant;
+  gcn__buf_init(&grant, call->sim->mem, FIELD_SIZE_MAX);
+  bool given =
+      form_field(gcn__http_body(call->conn->http), "grant_type", &grant);
+  bool right = gcn__span_is(gcn__buf_span(&grant), "client_credentials");
+  gcn__buf_deinit(&grant);
+  if (!given) {
+    refuse_login(call, 400, "invalid_request", "grant_type is missing");
+  } else if (!right) {
+    refuse_login(call, 400, "unsupported_grant_type",
+                 "grant type not supported");
+  }
+  return given && right;
+}
+
+static void grant_token(struct gcn__sim_call* call, size_t client) {
+  struct gcn__sim* sim = call->sim;
+  struct gcn__sim_token* token = issue(sim, client, call->now_ms);
+  struct gcn__sim_text* text = &sim->scratch;
+  gcn__sim_text_clear(text);
+  if (token == NULL) {
+    call->conn->failed = true;
+    return;
+  }
+  gcn__sim_text_put(text,
+                    "{\"access_token\":\"%s\",\"token_type\":\"bearer\","
+                    "\"expires_in\":%llu}",
+                    token->value,
+                    (unsigned long long)sim->options.token_life_s - 1);
+  if (text->error != 0) call->conn->failed = true;
+  gcn__sim_reply(call, 200, gcn__buf_span(&text->buf));
+}
+
+void gcn__sim_oauth(struct gcn__sim_call* call) {
+  if (!gcn__span_is(call->method, "POST")) {
+    call->allow = "POST";
+    refuse_login(call, 405, "invalid_request", "method not allowed");
+    return;
+  }
+  if (!is_form(call->conn->http)) {
+    refuse_login(call, 415, "invalid_request", "media type not supported");
+    return;
+  }
+  int client = identify(call);
+  if (client == NO_CLIENT) {
+    refuse_login(call, 400, "invalid_client", "client not found");
+    return;
+  }
+  if (client == WRONG_SECRET) {
+    refuse_login(call, 401, "invalid_client", "authentication failed");
+    return;
+  }
+  call->client_id = gcn__sim_client_id(call->sim, (size_t)client);
+  if (check_grant(call)) grant_token(call, (size_t)client);
+}
+
+bool gcn__sim_token_alive(const struct gcn__sim_token* token, uint64_t now_ms) {
+  return !token->revoked && token->expires_ms > now_ms;
+}
+
+struct gcn__sim_token* gcn__sim_token_of(struct gcn__sim* sim,
+                                         uint64_t serial) {
+  struct gcn__list* at = sim->tokens.next;
+  for (; at != &sim->tokens; at = at->next) {
+    if (token_at(at)->serial == serial) return token_at(at);
+  }
+  return NULL;
+}
+
+static struct gcn__sim_token* find_token(struct gcn__sim* sim,
+                                         struct gcn__span value) {
+  struct gcn__list* at = sim->tokens.next;
+  for (; at != &sim->tokens; at = at->next) {
+    if (gcn__span_is(value, token_at(at)->value)) return token_at(at);
+  }
+  return NULL;
+}
+
+static bool within_limit(struct gcn__sim_call* call) {
+  struct gcn__sim_token* token = call->token;
+  uint64_t allowed = call->sim->options.rest_per_min_max;
+  if (call->now_ms >= gcn__time_add(token->window_ms, WINDOW_MS)) {
+    token->window_ms = call->now_ms;
+    token->window_count = 0;
+  }
+  token->window_count++;
+  if (token->window_count <= allowed) return true;
+  uint64_t ends_ms = gcn__time_add(token->window_ms, WINDOW_MS);
+  call->retry_after_s = (gcn__time_until(ends_ms, call->now_ms) + 999) / 1000;
+  call->sim->counters.rate_limited++;
+  char text[GCN__SIM_LINE_SIZE];
+  snprintf(text, sizeof(text),
+           "Rate limit exceeded the maximum. Retry the request in [%llu] "
+           "seconds",
+           (unsigned long long)call->retry_after_s);
+  gcn__sim_reply_error(call, 429, "too.many.requests.retry.after", text);
+  return false;
+}
+
+bool gcn__sim_authenticate(struct gcn__sim_call* call) {
+  size_t count = 0;
+  struct gcn__span value =
+      gcn__http_header(call->conn->http, "Authorization", &count);
+  if (count != 1 || value.size < 7 ||
+      !gcn__span_iis(gcn__span(value.data, 7), "Bearer ")) {
+    gcn__sim_reply_error(call, 401, "authentication.required",
+                         "No authentication bearer token specified in "
+                         "authorization header.");
+    return false;
+  }
+  struct gcn__sim_token* token =
+      find_token(call->sim, gcn__span_skip(value, 7));
+  if (token == NULL || token->revoked) {
+    gcn__sim_reply_error(call, 401, "bad.credentials",
+                         "Invalid login credentials.");
+    return false;
+  }
+  call->client_id = gcn__sim_client_id(call->sim, token->client);
+  if (!gcn__sim_token_alive(token, call->now_ms)) {
+    gcn__sim_reply_error(call, 401, "credentials.expired",
+                         "The authentication token has expired.");
+    return false;
+  }
+  call->token = token;
+  return within_limit(call);
+}
+
+/* Channels end with the token that made them; those of a revoked one are told
+ * why first. */
+static void end_channels(struct gcn__sim* sim, struct gcn__sim_token* token,
+                         uint64_t now_ms) {
+  token->ended = true;
+  struct gcn__list* at = sim->channels.next;
+  while (at != &sim->channels) {
+    struct gcn__sim_channel* channel =
+        GCN__CONTAINER_OF(at, struct gcn__sim_channel, link);
+    at = at->next;
+    if (channel->token != token->serial) continue;
+    if (token->revoked && channel->conn != NULL) {
+      gcn__sim_ws_system(channel->conn, "token_revoked", "user_tokens_revoked",
+                         now_ms);
+    }
+    if (sim->channels_kept) continue;
+    gcn__sim_channel_end(sim, channel, "idle timeout", now_ms);
+  }
+}
+
+void gcn__sim_token_revoke(struct gcn__sim* sim, struct gcn__sim_token* token,
+                           uint64_t now_ms) {
+  token->revoked = true;
+  if (!token->ended) end_channels(sim, token, now_ms);
+}
+
+void gcn__sim_tokens_tick(struct gcn__sim* sim, uint64_t now_ms) {
+  struct gcn__list* at = sim->tokens.next;
+  for (; at != &sim->tokens; at = at->next) {
+    struct gcn__sim_token* token = token_at(at);
+    if (token->ended || token->expires_ms > now_ms) continue;
+    gcn__sim_log(sim, now_ms, "token %llu of %s expired",
+                 (unsigned long long)token->serial,
+                 gcn__sim_client_id(sim, token->client));
+    end_channels(sim, token, now_ms);
+  }
+}
+
+uint64_t gcn__sim_tokens_deadline(const struct gcn__sim* sim) {
+  uint64_t deadline = GCN__NEVER;
+  struct gcn__list* at = sim->tokens.next;
+  for (; at != &sim->tokens; at = at->next) {
+    const struct gcn__sim_token* token = token_at(at);
+    if (token->ended) continue;
+    deadline = gcn__time_min(deadline, token->expires_ms);
+  }
+  return deadline;
+}
+
+void gcn__sim_tokens_free(struct gcn__sim* sim) {
+  while (forget_oldest(sim))
+    continue;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network: links with two queues of chunks, in order, with arrival times.
+ */
+#include "world.h"
+
+#include "base/err.h"
+#include "base/time.h"
+
+#include <string.h>
+
+struct chunk {
+  uint64_t due_ms;
+  uint32_t size;
+  uint32_t reserved;
+};
+
+static bool has(const struct world* world, unsigned trouble) {
+  return !world->healed && (world->trouble & trouble);
+}
+
+static bool chance(struct world* world, unsigned per_mille) {
+  return gcn__rng_below(&world->rng, 1000) < per_mille;
+}
+
+struct link* network_link(struct world* world, enum gcn__wire_index wire) {
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    struct link* link = &world->links[i];
+    if (link->used && !link->gone && link->wire == wire) return link;
+  }
+  return NULL;
+}
+
+static void end_link(struct world* world, struct link* link) {
+  if (link->conn != NULL) gcn__sim_drop(link->conn, world->now_ms);
+  gcn__buf_deinit(&link->up);
+  gcn__buf_deinit(&link->down);
+  memset(link, 0, sizeof *link);
+}
+
+void network_open(struct world* world, enum gcn__wire_index wire) {
+  struct link* link = NULL;
+  for (int i = 0; i < WORLD_LINKS_MAX && link == NULL; i++) {
+    if (!world->links[i].used) link = &world->links[i];
+  }
+  if (link == NULL) {
+    world_break(world, "the world ran out of links");
+    return;
+  }
+  memset(link, 0, sizeof *link);
+  link->used = true;
+  link->wire = wire;
+  gcn__buf_init(&link->up, &gcn__mem_libc, 64 * 1024 * 1024);
+  gcn__buf_init(&link->down, &gcn__mem_libc, 64 * 1024 * 1024);
+  link->latency_ms = gcn__rng_between(&world->rng, 1, 400);
+  link->ready_ms = world->now_ms + link->latency_ms;
+  link->reset_ms = GCN__NEVER;
+  link->hole_up_ms = GCN__NEVER;
+  link->hole_down_ms = GCN__NEVER;
+  uint64_t life_ms = gcn__rng_between(&world->rng, 0, 3600 * 1000);
+  if (chance(world, 500)) life_ms /= 1000;
+  if (has(world, WORLD_REFUSALS)) link->refused = chance(world, 200);
+  if (has(world, WORLD_HANGS) && chance(world, 100)) {
+    link->ready_ms = GCN__NEVER;
+  }
+  if (has(world, WORLD_RESETS) && chance(world, 400)) {
+    link->reset_ms = world->now_ms + life_ms;
+  }
+  if (has(world, WORLD_HOLES) && chance(world, 300)) {
+    link->hole_down_ms = world->now_ms + life_ms;
+    if (chance(world, 500)) link->hole_up_ms = link->hole_down_ms;
+  }
+}
+
+/* The link the engine dropped lives on for its bytes under way; nobody hears
+ * of it again. */
+void network_drop(struct world* world, enum gcn__wire_index wire, bool abort) {
+  struct link* link = network_link(world, wire);
+  if (link == NULL) {
+    /* It ended by itself before a yielding driver came to the DROP. */
+    bool late = world->trouble & WORLD_YIELDS;
+    if (!late) world_break(world, "DROP of a wire without a link");
+    return;
+  }
+  link->gone = true;
+  link->fin_up = true;
+  if (abort || !link->connected) end_link(world, link);
+}
+
+static uint64_t arrival(struct world* world, struct link* link,
+                        uint64_t* free_ms) {
+  uint64_t due_ms = world->now_ms + link->latency_ms;
+  if (has(world, WORLD_STALLS) && chance(world, 30)) {
+    due_ms += gcn__rng_between(&world->rng, 0, 1500);
+  }
+  if (due_ms < *free_ms) due_ms = *free_ms;
+  *free_ms = due_ms;
+  return due_ms;
+}
+
+static void queue(struct world* world, struct link* link, struct gcn__buf* to,
+                  uint64_t* free_ms, struct gcn__span bytes) {
+  while (bytes.size > 0) {
+    size_t size = bytes.size;
+    if (chance(world, 300)) {
+      size = (size_t)gcn__rng_between(&world->rng, 1, bytes.size);
+    }
+    struct chunk chunk = {.due_ms = arrival(world, link, free_ms),
+                          .size = (uint32_t)size};
+    gcn__buf_append(to, &chunk, sizeof chunk);
+    gcn__buf_append(to, bytes.data, size);
+    bytes = gcn__span_skip(bytes, size);
+  }
+}
+
+void network_upload(struct world* world, enum gcn__wire_index wire,
+                    struct gcn__span bytes) {
+  struct link* link = network_link(world, wire);
+  if (link == NULL || !link->connected) {
+    world_break(world, "output on a wire without a connected link");
+    return;
+  }
+  check_upload(world, link, bytes);
+  queue(world, link, &link->up, &link->up_free_ms, bytes);
+}
+
+static struct link* link_of(struct world* world, struct gcn__sim_conn* conn) {
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    if (world->links[i].used && world->links[i].conn == conn) {
+      return &world->links[i];
+    }
+  }
+  return NULL;
+}
+
+static void collect_from(struct world* world, struct gcn__sim_conn* conn) {
+  struct link* link = link_of(world, conn);
+  if (link == NULL) return;
+  for (;;) {
+    struct gcn__span piece = gcn__sim_output(conn, world->now_ms);
+    if (piece.size == 0) break;
+    queue(world, link, &link->down, &link->down_free_ms, piece);
+    gcn__sim_sent(conn, piece.size, world->now_ms);
+  }
+  enum gcn__sim_verdict verdict = gcn__sim_verdict(conn);
+  if (verdict == GCN__SIM_OPEN) return;
+  link->eof_down = true;
+  link->reset_down = verdict == GCN__SIM_RESET;
+  gcn__sim_drop(conn, world->now_ms);
+  link->conn = NULL;
+  if (link->gone) end_link(world, link);
+}
+
+void network_collect(struct world* world) {
+  for (;;) {
+    struct gcn__sim_conn* conn = gcn__sim_next_ready(world->sim);
+    if (conn == NULL) return;
+    collect_from(world, conn);
+  }
+}
+
+static uint64_t head_due(const struct gcn__buf* queue) {
+  if (gcn__buf_size(queue) == 0) return GCN__NEVER;
+  struct chunk chunk;
+  memcpy(&chunk, gcn__buf_span(queue).data, sizeof chunk);
+  return chunk.due_ms;
+}
+
+/* The engine does not want to read: bytes wait, as in a socket's buffer. */
+static bool held(const struct world* world, const struct link* link) {
+  return !link->gone && gcn__engine_full(world->engine, link->wire);
+}
+
+static uint64_t link_deadline(const struct world* world,
+                              const struct link* link) {
+  if (!link->used) return GCN__NEVER;
+  uint64_t due_ms = link->reset_ms;
+  if (!link->connected) return gcn__time_min(due_ms, link->ready_ms);
+  due_ms = gcn__time_min(due_ms, head_due(&link->up));
+  if (!held(world, link)) {
+    due_ms = gcn__time_min(due_ms, head_due(&link->down));
+  }
+  if (link->eof_down && gcn__buf_size(&link->down) == 0) {
+    due_ms = gcn__time_min(due_ms, link->down_free_ms);
+  }
+  if (link->fin_up && gcn__buf_size(&link->up) == 0) {
+    due_ms = gcn__time_min(due_ms, link->up_free_ms);
+  }
+  return due_ms;
+}
+
+uint64_t network_deadline(const struct world* world) {
+  uint64_t due_ms = GCN__NEVER;
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    due_ms = gcn__time_min(due_ms, link_deadline(world, &world->links[i]));
+  }
+  return due_ms;
+}
+
+/* Takes one chunk off a queue into `to`. */
+static struct gcn__span take(struct gcn__buf* queue, struct gcn__buf* to) {
+  struct chunk chunk;
+  memcpy(&chunk, gcn__buf_span(queue).data, sizeof chunk);
+  gcn__buf_consume(queue, sizeof chunk);
+  gcn__buf_clear(to);
+  gcn__buf_append(to, gcn__buf_span(queue).data, chunk.size);
+  gcn__buf_consume(queue, chunk.size);
+  return gcn__buf_span(to);
+}
+
+static void tell_end(struct world* world, struct link* link, int error,
+                     const char* text) {
+  enum gcn__wire_index wire = link->wire;
+  bool gone = link->gone;
+  end_link(world, link);
+  if (gone) return;
+  world_say(world, "wire %d ended: %s", (int)wire, text);
+  gcn__engine_ended(world->engine, wire, error, GCN__LAYER_TCP, text,
+                    world->now_ms);
+  world_turn(world);
+}
+
+static void connect_link(struct world* world, struct link* link) {
+  if (link->refused) {
+    tell_end(world, link, -ECONNREFUSED, "connection refused");
+    return;
+  }
+  link->connected = true;
+  link->conn = gcn__sim_accept(world->sim, link, world->now_ms);
+  network_collect(world);
+  gcn__engine_linked(world->engine, link->wire, world->now_ms);
+  world_turn(world);
+}
+
+static void deliver_down(struct world* world, struct link* link) {
+  struct gcn__buf bytes;
+  gcn__buf_init(&bytes, &gcn__mem_libc, 64 * 1024 * 1024);
+  struct gcn__span piece = take(&link->down, &bytes);
+  bool swallowed = world->now_ms >= link->hole_down_ms || link->gone;
+  if (!swallowed) {
+    check_download(world, link, piece);
+    gcn__engine_received(world->engine, link->wire, piece, world->now_ms);
+    world_turn(world);
+  }
+  gcn__buf_deinit(&bytes);
+}
+
+static void deliver_up(struct world* world, struct link* link) {
+  struct gcn__buf bytes;
+  gcn__buf_init(&bytes, &gcn__mem_libc, 64 * 1024 * 1024);
+  struct gcn__span piece = take(&link->up, &bytes);
+  bool swallowed = world->now_ms >= link->hole_up_ms || link->conn == NULL;
+  if (!swallowed) {
+    gcn__sim_receive(link->conn, piece, world->now_ms);
+    network_collect(world);
+  }
+  gcn__buf_deinit(&bytes);
+}
+
+static void end_in_order(struct world* world, struct link* link) {
+  if (world->now_ms >= link->hole_down_ms) {
+    link->eof_down = false; /* nobody hears of it */
+  } else if (link->reset_down) {
+    tell_end(world, link, GCN__ECONNRESET, "connection reset by peer");
+  } else {
+    tell_end(world, link, GCN__EOF, "end of file");
+  }
+}
+
+static bool step_link(struct world* world, struct link* link) {
+  uint64_t now_ms = world->now_ms;
+  if (link->reset_ms <= now_ms) {
+    tell_end(world, link, GCN__ECONNRESET, "connection reset by peer");
+  } else if (!link->connected) {
+    connect_link(world, link);
+  } else if (head_due(&link->up) <= now_ms) {
+    deliver_up(world, link);
+  } else if (!held(world, link) && head_due(&link->down) <= now_ms) {
+    deliver_down(world, link);
+  } else if (link->eof_down && gcn__buf_size(&link->down) == 0) {
+    end_in_order(world, link);
+  } else {
+    end_link(world, link); /* the engine's FIN arrived */
+    network_collect(world);
+  }
+  return true;
+}
+
+bool network_step(struct world* world) {
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    struct link* link = &world->links[i];
+    if (link_deadline(world, link) <= world->now_ms)
+      return step_link(world, link);
+  }
+  return false;
+}
+
+/* Good weather: what hangs is refused, what swallows breaks. */
+void network_heal(struct world* world) {
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    struct link* link = &world->links[i];
+    if (!link->used) continue;
+    if (link->ready_ms == GCN__NEVER) link->ready_ms = world->now_ms;
+    link->refused = false;
+    if (link->hole_down_ms != GCN__NEVER || link->hole_up_ms != GCN__NEVER) {
+      link->reset_ms = world->now_ms + 1;
+    }
+  }
+}
+
+void network_free(struct world* world) {
+  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+    struct link* link = &world->links[i];
+    if (link->used) end_link(world, link);
+  }
+}

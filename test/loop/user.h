@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A user of one client: counts what it is told, checks what it was promised,
+ * and acts from inside callbacks if asked to.
+ */
+#ifndef GCN_TEST_LOOP_USER_H
+#define GCN_TEST_LOOP_USER_H
+
+#include "harness.h"
+
+#include "gcnotify.h"
+
+/* Which callback is running. */
+enum user_moment {
+  USER_STATE,
+  USER_EVENT,
+  USER_TOPIC,
+  USER_GAP,
+  USER_HEARTBEAT,
+  USER_NOTICE,
+  USER_POST,
+  USER_MOMENTS
+};
+
+struct user {
+  gcn_client_t* client;
+  uv_loop_t* loop;
+  unsigned counts[USER_MOMENTS];
+  unsigned told; /* all of them */
+  bool calling;  /* a callback is running: nesting is an error */
+  bool closing;  /* gcn_client_close returned 0 */
+  bool closed;
+  unsigned late; /* callbacks after close, posts not counted */
+
+  gcn_state_t state;
+  unsigned seen; /* states told so far, one bit each */
+  bool streaming;
+  bool backing_off;
+  bool idle; /* told IDLE */
+  bool posted;
+  int failure; /* of the last transition that had one */
+  gcn_layer_t failure_layer;
+  char failure_text[GCN_FAILURE_TEXT_SIZE];
+  bool any_event;
+  uint64_t last_sequence;
+  bool any_topic;
+  gcn_verdict_t last_verdict;
+  bool any_gap;
+  gcn_gap_t last_gap;
+  int post_status;
+
+  /* Called at the end of every callback but the close callback. */
+  void (*act)(struct user* user, enum user_moment moment);
+  unsigned act_seed; /* for act */
+  unsigned log_lines;
+  char log_line[512];
+};
+
+/* Plaintext options for a service at `url`, with short waits. */
+gcn_options_t user_options(struct user* user, const char* url);
+/* Makes the client; it must work. */
+void user_new(struct user* user, uv_loop_t* loop, const gcn_options_t* options);
+/* A client of whoever listens at this port of 127.0.0.1. */
+void user_new_at(struct user* user, uv_loop_t* loop, uint16_t port);
+int user_close(struct user* user);
+/* Closes if that was not done, and waits for the close callback. */
+void user_finish(struct user* user);
+void user_post(struct user* user);
+
+#endif
