@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the client tells becomes lines: data to the sink, news to the console,
+ * and, where the options say so, the end.
+ */
+#include "cli/tail.h"
+
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/failure.h"
+#include "cli/text.h"
+
+enum {
+  /* Reading stops while more than this waits for standard output... */
+  WAITING_HIGH = 256 << 10,
+  /* ... and goes on below this. */
+  WAITING_LOW = 64 << 10,
+};
+
+static struct gcn__tail* tail_of(gcn_client_t* client) {
+  return gcn_client_data(client);
+}
+
+/* An unfinished line is taken back. */
+static void undo(struct gcn__buf* out, size_t size) {
+  out->end = out->begin + size;
+}
+
+static void sent(struct gcn__tail* tail, size_t size_before, int error) {
+  if (error != 0) {
+    undo(&tail->sink.waiting, size_before);
+    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR,
+                     "a line cannot be printed: %s", gcn_strerror(error));
+    gcn__tail_finish(tail, GCN__EXIT_FAILURE);
+    return;
+  }
+  if (tail->shares) gcn__console_hide(&tail->console);
+  gcn__sink_flush(&tail->sink);
+  if (tail->paused || gcn__sink_waiting(&tail->sink) < WAITING_HIGH) return;
+  tail->paused = true;
+  gcn_client_pause(tail->client);
+}
+
+void gcn__tail_progress(void* ctx) {
+  struct gcn__tail* tail = ctx;
+  int error = tail->sink.error;
+  if (error == UV_EPIPE) {
+    if (tail->exit_code == GCN__EXIT_OK) tail->exit_code = 128 + SIGPIPE;
+    gcn__tail_finish(tail, 128 + SIGPIPE);
+  } else if (error != 0) {
+    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "standard output: %s",
+                     uv_strerror(error));
+    if (tail->exit_code == GCN__EXIT_OK) tail->exit_code = GCN__EXIT_FAILURE;
+    gcn__tail_finish(tail, GCN__EXIT_FAILURE);
+  }
+  size_t waiting = gcn__sink_waiting(&tail->sink);
+  if (waiting == 0 && tail->shares) gcn__console_show(&tail->console);
+  if (tail->paused && waiting < WAITING_LOW && tail->client != NULL) {
+    tail->paused = false;
+    gcn_client_resume(tail->client);
+  }
+  gcn__tail_end(tail);
+}
+
+static void on_event(gcn_client_t* client, const gcn_event_t* event) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing) return;
+  if (!gcn__match_test(tail->options->match, event)) return;
+  struct gcn__buf* out = &tail->sink.waiting;
+  size_t before = gcn__buf_size(out);
+  sent(tail, before, gcn__output_event(&tail->output, out, event));
+  if (tail->finishing) return;
+  tail->printed++;
+  gcn__tail_touch(tail);
+  if (tail->printed == tail->options->count) {
+    gcn__tail_finish(tail, GCN__EXIT_OK);
+  }
+}
+
+static void on_heartbeat(gcn_client_t* client) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing || !tail->options->heartbeat) return;
+  struct gcn__buf* out = &tail->sink.waiting;
+  size_t before = gcn__buf_size(out);
+  sent(tail, before,
+       gcn__output_heartbeat(&tail->output, out, gcn__tail_unix_ms()));
+}
+
+static void on_notice(gcn_client_t* client, const gcn_event_t* notice) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing) return;
+  gcn__console_say(&tail->console, GCN__CONSOLE_INFO, "the service says: %.*s",
+                   (int)(notice->topic.size > 100 ? 100 : notice->topic.size),
+                   notice->topic.size == 0 ? "" : notice->topic.data);
+  if (!tail->options->meta) return;
+  struct gcn__buf* out = &tail->sink.waiting;
+  size_t before = gcn__buf_size(out);
+  sent(tail, before, gcn__output_notice(&tail->output, out, notice));
+}
+
+/* News that pretty lines carry need not be told twice. */
+static bool is_printed(const struct gcn__tail* tail) {
+  return tail->options->meta && tail->output.form == GCN__OUTPUT_PRETTY;
+}
+
+static void tell_open(struct gcn__tail* tail, uint64_t outage_ms) {
+  enum gcn__console_level level =
+      tail->told_lost ? GCN__CONSOLE_NOTE : GCN__CONSOLE_INFO;
+  tail->told_lost = false;
+  if (is_printed(tail)) return;
+  if (outage_ms == UINT64_MAX) {
+    gcn__console_say(&tail->console, level,
+                     "streaming: the topics are confirmed");
+    return;
+  }
+  char age[GCN__TEXT_AGE_SIZE];
+  gcn__text_age(age, outage_ms);
+  gcn__console_say(&tail->console, level,
+                   "streaming again after %s without a stream", age);
+}
+
+/* True if no further attempt is wanted. */
+static bool gives_up(const struct gcn__tail* tail,
+                     const gcn_transition_t* transition) {
+  uint64_t failures = transition->failures == 0 ? 1 : transition->failures;
+  return failures > tail->options->retries_max;
+}
+
+static void handle_loss(struct gcn__tail* tail,
+                        const gcn_transition_t* transition) {
+  char line[GCN__FAILURE_LINE_SIZE];
+  gcn__failure_describe(line, transition);
+  if (gives_up(tail, transition)) {
+    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s", line);
+    gcn__tail_finish(tail, GCN__EXIT_RECONNECT);
+    return;
+  }
+  tail->told_lost = true;
+  if (is_printed(tail)) return;
+  char age[GCN__TEXT_AGE_SIZE];
+  gcn__text_age(age, transition->retry_in);
+  gcn__console_say(&tail->console, GCN__CONSOLE_WARN, "%s; next attempt in %s",
+                   line, age);
+}
+
+static void handle_refusal(struct gcn__tail* tail,
+                           const gcn_transition_t* transition) {
+  char line[GCN__FAILURE_LINE_SIZE];
+  gcn__failure_describe(line, transition);
+  gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s", line);
+  gcn__tail_finish(tail, GCN__EXIT_AUTH);
+}
+
+/* How long there was no stream; UINT64_MAX for the first one. */
+static uint64_t outage_of(struct gcn__tail* tail,
+                          const gcn_transition_t* transition) {
+  if (transition->to != GCN_STREAMING || tail->streams++ == 0) {
+    return UINT64_MAX;
+  }
+  gcn_stats_t stats = {.size = sizeof stats};
+  gcn_client_stats(tail->client, &stats);
+  return stats.last_outage;
+}
+
+static const char* reason_of(const gcn_transition_t* transition) {
+  return transition->reason == NULL ? "" : transition->reason;
+}
+
+static void on_state(gcn_client_t* client, const gcn_transition_t* transition) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing) return;
+  uint64_t outage_ms = outage_of(tail, transition);
+  if (tail->options->meta) {
+    struct gcn__buf* out = &tail->sink.waiting;
+    size_t before = gcn__buf_size(out);
+    sent(tail, before,
+         gcn__output_state(&tail->output, out, gcn__tail_unix_ms(), transition,
+                           outage_ms));
+  }
+  if (tail->finishing) return;
+  gcn__console_say(&tail->console, GCN__CONSOLE_DEBUG, "%s -> %s: %s",
+                   gcn_state_name(transition->from),
+                   gcn_state_name(transition->to), reason_of(transition));
+  if (transition->to == GCN_STREAMING) {
+    gcn__tail_touch(tail);
+    tell_open(tail, outage_ms);
+  }
+  if (transition->to == GCN_BACKING_OFF) handle_loss(tail, transition);
+  if (transition->to == GCN_REFUSED) handle_refusal(tail, transition);
+}
+
+static int shown(gcn_span_t text) {
+  return (int)(text.size > 400 ? 400 : text.size);
+}
+
+static const char* data_of(gcn_span_t text) {
+  return text.data == NULL ? "" : text.data;
+}
+
+static void tell_rejected(struct gcn__tail* tail, enum gcn__console_level level,
+                          const gcn_topic_result_t* result) {
+  bool needs = result->missing_permissions.size > 0;
+  gcn_span_t reason = result->reason;
+  if (reason.size == 0) reason = (gcn_span_t){"no reason given", 15};
+  gcn__console_say(
+      &tail->console, level, "topic %.*s was rejected: %.*s%s%.*s",
+      shown(result->topic), data_of(result->topic), shown(reason), reason.data,
+      needs ? "; give the OAuth client a role with " : "",
+      shown(result->missing_permissions), data_of(result->missing_permissions));
+}
+
+static void on_topic(gcn_client_t* client, const gcn_topic_result_t* result) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing) return;
+  if (tail->options->meta) {
+    struct gcn__buf* out = &tail->sink.waiting;
+    size_t before = gcn__buf_size(out);
+    sent(tail, before,
+         gcn__output_topic(&tail->output, out, gcn__tail_unix_ms(), result));
+  }
+  if (tail->finishing) return;
+  bool strict = tail->options->strict_topics;
+  if (result->verdict == GCN_TOPIC_REJECTED && strict) {
+    tell_rejected(tail, GCN__CONSOLE_ERROR, result);
+    gcn__tail_finish(tail, GCN__EXIT_TOPIC);
+  } else if (is_printed(tail)) {
+    return;
+  } else if (result->verdict == GCN_TOPIC_REJECTED) {
+    tell_rejected(tail, GCN__CONSOLE_WARN, result);
+  } else if (result->verdict == GCN_TOPIC_UNKNOWN) {
+    gcn__console_say(&tail->console, GCN__CONSOLE_WARN,
+                     "the service did not say what became of topic %.*s",
+                     shown(result->topic), data_of(result->topic));
+  }
+}
+
+static void tell_gap(struct gcn__tail* tail, enum gcn__console_level level,
+                     const gcn_gap_t* gap) {
+  char from[GCN__TEXT_TIME_SIZE];
+  char to[GCN__TEXT_TIME_SIZE];
+  char age[GCN__TEXT_AGE_SIZE];
+  gcn__text_time_utc(from, gap->from_unix_ms);
+  gcn__text_time_utc(to, gap->to_unix_ms);
+  gcn__text_age(age, gap->to_ms - gap->from_ms);
+  gcn__console_say(&tail->console, level,
+                   "events between %s and %s (%s) may be missing: %s; the "
+                   "service replays nothing, read the state you need by REST",
+                   from, to, age, gap->cause);
+}
+
+static void on_gap(gcn_client_t* client, const gcn_gap_t* gap) {
+  struct gcn__tail* tail = tail_of(client);
+  if (tail->finishing) return;
+  if (tail->options->meta) {
+    struct gcn__buf* out = &tail->sink.waiting;
+    size_t before = gcn__buf_size(out);
+    sent(tail, before,
+         gcn__output_gap(&tail->output, out, gcn__tail_unix_ms(), gap));
+  }
+  if (tail->finishing) return;
+  if (tail->options->on_gap == GCN__ON_GAP_FAIL) {
+    tell_gap(tail, GCN__CONSOLE_ERROR, gap);
+    gcn__tail_finish(tail, GCN__EXIT_GAP);
+  } else if (tail->options->on_gap == GCN__ON_GAP_WARN && !is_printed(tail)) {
+    tell_gap(tail, GCN__CONSOLE_WARN, gap);
+  }
+}
+
+static void on_log(void* data, gcn_log_level_t level, const char* line) {
+  struct gcn__tail* tail = data;
+  enum gcn__console_level wanted =
+      level == GCN_LOG_DEBUG ? GCN__CONSOLE_DEBUG : GCN__CONSOLE_INFO;
+  gcn__console_say(&tail->console, wanted, "%s", line);
+}
+
+void gcn__tail_callbacks(gcn_options_t* options) {
+  options->event_cb = on_event;
+  options->state_cb = on_state;
+  options->topic_cb = on_topic;
+  options->gap_cb = on_gap;
+  options->heartbeat_cb = on_heartbeat;
+  options->notice_cb = on_notice;
+  options->log_cb = on_log;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `gcn tail` while it runs.  Private to the tail files.
+ *
+ * It ends in one way: gcn__tail_finish sets the exit code, the client is
+ * closed, standard output is written to the end, the handles close, the loop
+ * runs out.  A second signal is the only shortcut.
+ */
+#ifndef GCN_CLI_TAIL_H
+#define GCN_CLI_TAIL_H
+
+#include <uv.h>
+
+#include "cli/target.h"
+#include "cli/console.h"
+#include "cli/output.h"
+#include "cli/sink.h"
+#include "cli/tail-options.h"
+#include "gcnotify.h"
+
+#define GCN__TAIL_SIGNAL_MAP(X)                                                \
+  X(SIGINT)                                                                    \
+  X(SIGTERM)                                                                   \
+  X(SIGHUP)                                                                    \
+  X(SIGUSR1)
+
+enum gcn__tail_signal {
+#define GCN__TAIL_SIGNAL_ENUM(name) GCN__TAIL_##name,
+  GCN__TAIL_SIGNAL_MAP(GCN__TAIL_SIGNAL_ENUM)
+#undef GCN__TAIL_SIGNAL_ENUM
+      GCN__TAIL_SIGNALS
+};
+
+/* One timer for each condition of time. */
+enum gcn__tail_timer {
+  GCN__TAIL_FOR,
+  GCN__TAIL_FIRST,
+  GCN__TAIL_IDLE,
+  GCN__TAIL_TICK,  /* status line, lazy output, readers that have gone */
+  GCN__TAIL_DRAIN, /* what a signal leaves for the output to be taken */
+  GCN__TAIL_TIMERS
+};
+
+struct gcn__tail {
+  const struct gcn__tail_options* options;
+  struct gcn__target target;
+  struct gcn__console console;
+  struct gcn__output output;
+  struct gcn__sink sink;
+  uv_loop_t loop;
+  gcn_client_t* client; /* NULL once its close callback has come */
+  uv_timer_t timers[GCN__TAIL_TIMERS];
+  uv_signal_t signals[GCN__TAIL_SIGNALS];
+  bool paused;    /* the output is slower than the stream */
+  bool shares;    /* output and status line are on one terminal */
+  bool told_lost; /* so that the recovery is told too */
+  bool finishing;
+  bool ended; /* the handles are closing */
+  int exit_code;
+  int signal;           /* the first one that asked to end; 0: none */
+  uint64_t printed;     /* events that matched */
+  uint64_t told_events; /* when the status line was made last, and when */
+  uint64_t told_ms;
+  uint64_t ticks;
+  uint64_t streams;   /* opened so far */
+  uint64_t active_ms; /* uv_now of the last event, or of the open stream */
+};
+
+/* Makes `exit_code` the outcome, once, and begins to end. */
+void gcn__tail_finish(struct gcn__tail* tail, int exit_code);
+/* Ends if nothing is left to wait for. */
+void gcn__tail_end(struct gcn__tail* tail);
+
+/* tail-stream.c: what the client tells. */
+void gcn__tail_callbacks(gcn_options_t* options);
+/* The sink has moved. */
+void gcn__tail_progress(void* ctx);
+
+/* tail-signals.c.  0 or libuv's error. */
+int gcn__tail_signals_start(struct gcn__tail* tail);
+
+/* tail-time.c.  0 or libuv's error. */
+int gcn__tail_timers_start(struct gcn__tail* tail);
+/* An event has been printed, or a stream has opened. */
+void gcn__tail_touch(struct gcn__tail* tail);
+void gcn__tail_drain(struct gcn__tail* tail, uint64_t limit_ms);
+
+/* Of the process's environment. */
+const char* gcn__tail_env(const char* name);
+/* Wall clock. */
+int64_t gcn__tail_unix_ms(void);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See target.h.
+ */
+#include "cli/target.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cli/file.h"
+#include "cli/profile.h"
+
+enum {
+  SECRET_SIZE_MAX = 4096,
+  PROFILE_SIZE_MAX = 1 << 20,
+  PATH_SIZE = 4096,
+};
+
+static const struct gcn__mem* const mem = &gcn__mem_libc;
+
+/* What is known while loading. */
+struct sources {
+  const struct gcn__target_flags* flags;
+  gcn__target_env_fn env;
+  const char* section;
+  struct gcn__buf profile; /* the file's text; empty if there is none */
+  char path[PATH_SIZE];
+};
+
+const char* gcn__target_flag(struct gcn__target_flags* flags, int id,
+                             const char* value) {
+  switch (id) {
+#define CASE(name, field, letter, text)                                        \
+  case GCN__TARGET_ARG_##name: flags->field = value; return NULL;
+    GCN__TARGET_ARG_MAP(CASE)
+#undef CASE
+  case GCN__TARGET_ARG_SECRET:
+    return "a secret does not belong on the command line, where every user of "
+           "the machine can read it: set GENESYSCLOUD_OAUTHCLIENT_SECRET, or "
+           "use --client-secret-file FILE";
+  default: return "option is not known here";
+  }
+}
+
+__attribute__((format(printf, 2, 3))) static bool
+fail(struct gcn__target* target, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(target->problem, sizeof target->problem, format, args);
+  va_end(args);
+  return false;
+}
+
+__attribute__((format(printf, 2, 3))) static void
+warn(struct gcn__target* target, const char* format, ...) {
+  size_t used = strlen(target->warning);
+  size_t room = sizeof target->warning - used;
+  if (used > 0 && room > 2) {
+    used += (size_t)snprintf(target->warning + used, room, "; ");
+    room = sizeof target->warning - used;
+  }
+  va_list args;
+  va_start(args, format);
+  vsnprintf(target->warning + used, room, format, args);
+  va_end(args);
+}
+
+/* NULL if unset or empty. */
+static const char* ask_env(const struct sources* sources, const char* name) {
+  const char* value = sources->env(name);
+  return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+static const char* error_text(int error) {
+  return error == GCN_ELIMIT ? "it is too large" : gcn_strerror(error);
+}
+
+static void warn_exposed(struct gcn__target* target, const char* path) {
+  warn(target, "%s can be read by others: chmod 600 %s", path, path);
+}
+
+static void read_profile(struct sources* sources, struct gcn__target* target) {
+  const char* home = ask_env(sources, "HOME");
+  if (home == NULL) return;
+  int size =
+      snprintf(sources->path, sizeof sources->path, "%s/.gc/config.toml", home);
+  if (size < 0 || (size_t)size >= sizeof sources->path) return;
+  bool exposed = false;
+  int error = gcn__file_read(sources->path, &sources->profile, &exposed);
+  if (error == 0 && exposed) warn_exposed(target, sources->path);
+  if (error == 0) return;
+  gcn__buf_clear(&sources->profile);
+  bool expected = sources->flags->profile != NULL;
+  if (error == GCN__ENOENT && !expected) return;
+  warn(target, "%s cannot be read (%s) and is ignored", sources->path,
+       error_text(error));
+}
+
+/* Warns once about a file or section that is of no use. */
+static void check_profile(struct sources* sources, struct gcn__target* target) {
+  if (gcn__buf_size(&sources->profile) == 0) return;
+  unsigned line = 0;
+  enum gcn__profile_found found = gcn__profile_find(
+      gcn__buf_span(&sources->profile), sources->section, "", NULL, &line);
+  if (found == GCN__PROFILE_BROKEN) {
+    warn(target, "%s: line %u is not understood, the file is ignored",
+         sources->path, line);
+    gcn__buf_clear(&sources->profile);
+  } else if (found == GCN__PROFILE_NO_SECTION &&
+             sources->flags->profile != NULL) {
+    warn(target, "%s has no section [%.100s]", sources->path, sources->section);
+  }
+}
+
+static bool ask_profile(const struct sources* sources, const char* key,
+                        struct gcn__buf* value) {
+  unsigned line = 0;
+  gcn__buf_clear(value);
+  enum gcn__profile_found found = gcn__profile_find(
+      gcn__buf_span(&sources->profile), sources->section, key, value, &line);
+  return found == GCN__PROFILE_VALUE && gcn__buf_size(value) > 0;
+}
+
+/* The first that is given: flag, variable, profile.  False: out of memory. */
+static bool choose(const struct sources* sources, const char* flag,
+                   const char* variable, const char* key, char** out) {
+  const char* text = flag;
+  if (text == NULL) text = ask_env(sources, variable);
+  if (text != NULL) return (*out = gcn__str_copy(mem, text)) != NULL;
+  struct gcn__buf value;
+  gcn__buf_init(&value, mem, SECRET_SIZE_MAX);
+  value.secret = true;
+  bool good = true;
+  if (key != NULL && ask_profile(sources, key, &value)) {
+    struct gcn__span span = gcn__buf_span(&value);
+    good = (*out = gcn__str_copy_n(mem, span.data, span.size)) != NULL;
+  }
+  gcn__buf_deinit(&value);
+  return good;
+}
+
+/* The first line of the file, without what ends it. */
+static bool take_secret(struct gcn__target* target, struct gcn__span text,
+                        const char* path) {
+  size_t size = 0;
+  while (size < text.size && text.data[size] != '\n' &&
+         text.data[size] != '\r') {
+    size++;
+  }
+  if (size == 0) return fail(target, "%s: the first line is empty", path);
+  target->client_secret = gcn__str_copy_n(mem, text.data, size);
+  return target->client_secret != NULL || fail(target, "out of memory");
+}
+
+static bool read_secret(struct gcn__target* target, const char* path) {
+  struct gcn__buf text;
+  gcn__buf_init(&text, mem, SECRET_SIZE_MAX);
+  text.secret = true;
+  bool exposed = false;
+  int error = gcn__file_read(path, &text, &exposed);
+  if (error == 0 && exposed) warn_exposed(target, path);
+  bool good = error == 0 ? take_secret(target, gcn__buf_span(&text), path)
+                         : fail(target, "--client-secret-file %s: %s", path,
+                                error_text(error));
+  gcn__buf_deinit(&text);
+  return good;
+}
+
+static bool choose_secret(const struct sources* sources,
+                          struct gcn__target* target) {
+  if (sources->flags->secret_path != NULL) {
+    return read_secret(target, sources->flags->secret_path);
+  }
+  return choose(sources, NULL, "GENESYSCLOUD_OAUTHCLIENT_SECRET",
+                "client_secret", &target->client_secret);
+}
+
+/* A gateway stands in for both hosts, as in the vendor's other tools. */
+static const char* gateway_url(const struct sources* sources, char* out,
+                               size_t size) {
+  const char* host = ask_env(sources, "GENESYSCLOUD_GATEWAY_HOST");
+  if (host == NULL) return NULL;
+  const char* port = ask_env(sources, "GENESYSCLOUD_GATEWAY_PORT");
+  const char* protocol = ask_env(sources, "GENESYSCLOUD_GATEWAY_PROTOCOL");
+  snprintf(out, size, "%s://%s%s%s", protocol == NULL ? "https" : protocol,
+           host, port == NULL ? "" : ":", port == NULL ? "" : port);
+  return out;
+}
+
+static bool is_plain(const char* url) {
+  return url != NULL && strncmp(url, "http://", 7) == 0;
+}
+
+static bool choose_urls(const struct sources* sources,
+                        struct gcn__target* target) {
+  char url[GCN__TARGET_TEXT_SIZE];
+  const char* gateway = gateway_url(sources, url, sizeof url);
+  const char* login = sources->flags->login_url;
+  const char* api = sources->flags->api_url;
+  if (login == NULL) login = gateway;
+  if (api == NULL) api = gateway;
+  target->login_url = gcn__str_copy(mem, login);
+  target->api_url = gcn__str_copy(mem, api);
+  target->plaintext = is_plain(login) || is_plain(api);
+  return (login == NULL) == (target->login_url == NULL) &&
+         (api == NULL) == (target->api_url == NULL);
+}
+
+static bool require(struct gcn__target* target) {
+  if (target->client_id == NULL) {
+    return fail(target, "no client id: set GENESYSCLOUD_OAUTHCLIENT_ID, pass "
+                        "--client-id ID, or put client_credentials into "
+                        "~/.gc/config.toml");
+  }
+  if (target->client_secret == NULL) {
+    return fail(target,
+                "no client secret: set GENESYSCLOUD_OAUTHCLIENT_SECRET, pass "
+                "--client-secret-file FILE, or put client_secret into "
+                "~/.gc/config.toml");
+  }
+  return true;
+}
+
+static bool choose_all(const struct sources* sources,
+                       struct gcn__target* target) {
+  const struct gcn__target_flags* flags = sources->flags;
+  bool good = choose(sources, flags->environment, "GENESYSCLOUD_REGION",
+                     "environment", &target->region) &&
+              choose(sources, flags->client_id, "GENESYSCLOUD_OAUTHCLIENT_ID",
+                     "client_credentials", &target->client_id) &&
+              choose(sources, flags->ca_path, "SSL_CERT_FILE", NULL,
+                     &target->ca_path) &&
+              choose_urls(sources, target) && choose_secret(sources, target);
+  if (good) return require(target);
+  return target->problem[0] != '\0' ? false : fail(target, "out of memory");
+}
+
+bool gcn__target_load(struct gcn__target* target,
+                      const struct gcn__target_flags* flags,
+                      gcn__target_env_fn env) {
+  *target = (struct gcn__target){0};
+  struct sources sources = {.flags = flags, .env = env};
+  sources.section = flags->profile == NULL ? "DEFAULT" : flags->profile;
+  gcn__buf_init(&sources.profile, mem, PROFILE_SIZE_MAX);
+  sources.profile.secret = true;
+  read_profile(&sources, target);
+  check_profile(&sources, target);
+  bool good = choose_all(&sources, target);
+  gcn__buf_deinit(&sources.profile);
+  return good;
+}
+
+void gcn__target_deinit(struct gcn__target* target) {
+  gcn__str_free(mem, target->region);
+  gcn__str_free(mem, target->login_url);
+  gcn__str_free(mem, target->api_url);
+  gcn__str_free(mem, target->client_id);
+  gcn__secret_free(mem, target->client_secret);
+  gcn__str_free(mem, target->ca_path);
+  *target = (struct gcn__target){0};
+}
+
+void gcn__target_apply(const struct gcn__target* target,
+                       gcn_options_t* options) {
+  options->region = target->region;
+  options->login_url = target->login_url;
+  options->api_url = target->api_url;
+  options->client_id = target->client_id;
+  options->client_secret = target->client_secret;
+  options->ca_path = target->ca_path;
+  options->allow_plaintext = target->plaintext ? 1 : 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes ca.pem, cert.pem and key.pem for localhost, 127.0.0.1 and ::1 into a
+ * directory, for the servers of the interop tests.
+ *
+ *   make-certs DIRECTORY
+ */
+#include "sim/pki.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int write_file(const char* directory, const char* name,
+                      const char* text) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE* file = fopen(path, "w");
+  if (file == NULL) {
+    perror(path);
+    return -1;
+  }
+  size_t size = strlen(text);
+  size_t written = fwrite(text, 1, size, file);
+  return fclose(file) == 0 && written == size ? 0 : -1;
+}
+
+int main(int argc, char** argv) {
+  static char certificate[GCN__PKI_PEM_SIZE_MAX];
+  static char key[GCN__PKI_PEM_SIZE_MAX];
+  static const char* const dns[] = {"localhost"};
+  static const char* const ip[] = {"127.0.0.1", "::1"};
+  const struct gcn__pki_names names = {dns, 1, ip, 2};
+  if (argc != 2) {
+    fprintf(stderr, "usage: make-certs DIRECTORY\n");
+    return 2;
+  }
+  struct gcn__pki* pki = gcn__pki_new();
+  if (pki == NULL ||
+      gcn__pki_issue(pki, &names, GCN__PKI_SOUND, certificate, key) != 0) {
+    fprintf(stderr, "make-certs: no certificate\n");
+    return 1;
+  }
+  int error = write_file(argv[1], "ca.pem", gcn__pki_ca(pki)) ||
+              write_file(argv[1], "cert.pem", certificate) ||
+              write_file(argv[1], "key.pem", key);
+  gcn__pki_free(pki);
+  return error == 0 ? 0 : 1;
+}
