@@ -301,16 +301,13 @@ def rule_casts(file):
             yield file.line_at(match.start()), 'cast of a function pointer'
 
 
-# Directories in which a file is about one thing.
-UNRULED = ('base', 'codec', 'dialect', 'core', 'engine')
-
 # "/* --- title --- */", with or without a title, or a line drawn in a comment.
 RULER = re.compile(r'^\s*(?:/[/*]+|\*)?\s*([-=*#_~])\1{2,}(?!\w)|'
                    r'\s([-=*#_~])\2{2,}\s*\*/$')
 
 
 def rule_rulers(file):
-    if file.layer not in UNRULED:
+    if file.layer not in OURS:
         return
     code = file.code.split('\n')
     for number, line in enumerate(file.lines, 1):

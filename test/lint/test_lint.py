@@ -164,7 +164,7 @@ SAMPLES = [
      'static const int a[] = {\n#endif\n  1,\n};\n', []),
 
     ('rulers', 'src/base/a.c', '/* --- reading ------------------ */\n', [1]),
-    ('rulers', 'src/core/a.h', '\n/* --- reading */\n', [2]),
+    ('rulers', 'src/cli/a.h', '\n/* --- reading */\n', [2]),
     ('rulers', 'src/base/a.c', '/* reading ================= */\n', [1]),
     ('rulers', 'src/base/a.c', '/*******************\n * reading\n'
      ' *******************/\n', [1, 3]),

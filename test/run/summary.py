@@ -7,9 +7,10 @@ usage: summary.py [--broken NAME]... BUILD-DIRECTORY...
 A program that speaks TAP counts as many times as it has cases; any other
 counts once. A program that fails although none of its cases did (it crashed,
 or ran out of time) is one more failure. A build directory that did not build
-(--broken) or left no log is a failure too. The last line is
+(--broken) or left no log is a failure too. What was skipped is listed; the last
+line is
 
-    N passed, N failed[, N skipped]
+    N passed, N failed
 
 and the exit status is 0 only if something passed and nothing failed.
 """
@@ -97,10 +98,9 @@ def main(argv):
         print(remark)
     if total['passed'] + total['failed'] == 0:
         print('no test ran')
-    line = f"{total['passed']} passed, {total['failed']} failed"
     if total['skipped']:
-        line += f", {total['skipped']} skipped"
-    print(line)
+        print(f"{total['skipped']} skipped")
+    print(f"{total['passed']} passed, {total['failed']} failed")
     return 0 if total['passed'] and not total['failed'] else 1
 
 
