@@ -35,8 +35,9 @@ static bool header_safe(struct gcn__span text) {
 }
 
 static uint64_t life_ms(double life_s) {
-  if (!(life_s >= 1)) life_s = GCN__TOKEN_LIFE_UNKNOWN_S; /* NaN too */
-  if (life_s > GCN__TOKEN_LIFE_MAX_S) life_s = GCN__TOKEN_LIFE_MAX_S;
+  const double max_s = (double)GCN__TOKEN_LIFE_MAX_S;
+  if (!(life_s >= 1)) life_s = (double)GCN__TOKEN_LIFE_UNKNOWN_S; /* NaN too */
+  if (life_s > max_s) life_s = max_s;
   return (uint64_t)life_s * MS_PER_S;
 }
 

@@ -36,8 +36,10 @@ static struct place place_at(int index) {
   return place;
 }
 
+enum { CELL_COUNT = (int)GCN__STATE_COUNT * (int)GCN__INPUT_COUNT };
+
 #define FOR_EACH_CELL(p)                                                       \
-  for (int at_ = 0; at_ < GCN__STATE_COUNT * GCN__INPUT_COUNT; at_++)          \
+  for (int at_ = 0; at_ < CELL_COUNT; at_++)                                   \
     for (struct place p = place_at(at_), *once_ = &p; once_ != NULL;           \
          once_ = NULL)
 
