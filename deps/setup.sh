@@ -288,6 +288,9 @@ test_all() {
   fi
   # The suites lint and api look at text and at what is installed: once will do.
   say "build-asan/: clang, address and undefined behaviour sanitizers"
+  fatal="halt_on_error=1:abort_on_error=1:print_summary=1"
+  export ASAN_OPTIONS="$fatal:detect_stack_use_after_return=1"
+  export UBSAN_OPTIONS="$fatal:print_stacktrace=1"
   if CC=clang configure build-asan -Dtests=enabled -Dwerror=true \
       -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled; then
     run_tests build-asan --no-suite lint --no-suite api --timeout-multiplier 4

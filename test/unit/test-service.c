@@ -447,7 +447,7 @@ static void on_log(void* ctx, uint64_t now_ms, const char* line) {
 
 static void tells_of_requests(void** state) {
   (void)state;
-  struct told told = {.count = 0};
+  static struct told told; /* the tear-down still logs */
   char token[SIM_TEXT_SIZE];
   char id[SIM_TEXT_SIZE];
   world.options.hooks = (struct gcn__sim_hooks){
