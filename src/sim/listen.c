@@ -39,6 +39,7 @@ struct peer {
   struct gcn__tls* tls;       /* NULL: plain */
   struct gcn__buf out;        /* bytes for the socket */
   bool ended;                 /* the peer sends no more */
+  uint64_t next_ms;           /* a fault: nothing may be sent before */
   int fd;
   uv_poll_t poll;
 };
@@ -57,6 +58,7 @@ struct gcn__sim_listen {
   unsigned handle_count;
   bool closing;
   bool pumping;
+  bool trickling; /* there may be a peer with a next_ms */
   void (*closed)(void* ctx);
   void* closed_ctx;
   char bytes[READ_SIZE];
@@ -105,10 +107,20 @@ static void finish(struct peer* peer, bool reset) {
 
 static void on_ready(uv_poll_t* poll, int status, int events);
 
+static bool shaking(const struct peer* peer) {
+  return peer->tls != NULL && gcn__tls_state(peer->tls) != GCN__TLS_OPEN;
+}
+
+/* A fault wants the handshake sent byte by byte. */
+static bool trickles(const struct peer* peer) {
+  return shaking(peer) && gcn__sim_tls_gap_ms(peer->conn) > 0;
+}
+
 static void watch(struct peer* peer) {
   int events = 0;
   if (!peer->ended && gcn__sim_reading(peer->conn)) events |= UV_READABLE;
-  if (gcn__buf_size(&peer->out) > 0) events |= UV_WRITABLE;
+  bool waiting = gcn__buf_size(&peer->out) > 0;
+  if (waiting && !trickles(peer)) events |= UV_WRITABLE;
   if (events == 0) {
     uv_poll_stop(&peer->poll);
   } else {
@@ -116,12 +128,25 @@ static void watch(struct peer* peer) {
   }
 }
 
+/* How much may go now. */
+static size_t portion(struct peer* peer) {
+  size_t size = gcn__buf_size(&peer->out);
+  if (size == 0 || !trickles(peer)) return size;
+  uint64_t now_ms = gcn__sim_listen_now(peer->listen);
+  peer->listen->trickling = true;
+  if (now_ms < peer->next_ms) return 0;
+  peer->next_ms = gcn__time_add(now_ms, gcn__sim_tls_gap_ms(peer->conn));
+  return 1;
+}
+
 /* True if all of `out` went; false if it has to wait or the peer is gone. */
 static bool send_out(struct peer* peer) {
   while (gcn__buf_size(&peer->out) > 0) {
     struct gcn__span bytes = gcn__buf_span(&peer->out);
+    size_t portion_size = portion(peer);
+    if (portion_size == 0) return false;
     ssize_t size =
-        send(peer->fd, bytes.data, bytes.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        send(peer->fd, bytes.data, portion_size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno != EAGAIN) finish(peer, false);
     if (size < 0) return false;
@@ -141,10 +166,6 @@ static bool send_piece(struct peer* peer, struct gcn__span piece) {
     return false;
   }
   return send_out(peer);
-}
-
-static bool shaking(const struct peer* peer) {
-  return peer->tls != NULL && gcn__tls_state(peer->tls) != GCN__TLS_OPEN;
 }
 
 static void write_peer(struct peer* peer, uint64_t now_ms) {
@@ -192,6 +213,7 @@ static void take_plain(struct peer* peer, struct gcn__span bytes,
 }
 
 static void take(struct peer* peer, struct gcn__span bytes, uint64_t now_ms) {
+  if (gcn__sim_tls_hung(peer->conn)) return;
   if (peer->tls != NULL) {
     take_plain(peer, bytes, now_ms);
   } else {
@@ -223,14 +245,41 @@ static void on_ready(uv_poll_t* poll, int status, int events) {
   pump(peer->listen);
 }
 
+/* Sends what is due; peers stay in the list until their polls have closed. */
+static void trickle(struct gcn__sim_listen* listen) {
+  struct gcn__list* at = listen->peers.next;
+  uint64_t now_ms = gcn__sim_listen_now(listen);
+  listen->trickling = false;
+  for (; at != &listen->peers; at = at->next) {
+    struct peer* peer = GCN__CONTAINER_OF(at, struct peer, entry);
+    if (peer->conn == NULL || !trickles(peer)) continue;
+    write_peer(peer, now_ms);
+    settle_peer(peer);
+  }
+}
+
+static uint64_t trickle_deadline(const struct gcn__sim_listen* listen) {
+  uint64_t due_ms = GCN__NEVER;
+  if (!listen->trickling) return due_ms;
+  struct gcn__list* at = listen->peers.next;
+  for (; at != &listen->peers; at = at->next) {
+    struct peer* peer = GCN__CONTAINER_OF(at, struct peer, entry);
+    bool waits = peer->conn != NULL && gcn__buf_size(&peer->out) > 0;
+    if (waits && trickles(peer)) due_ms = gcn__time_min(due_ms, peer->next_ms);
+  }
+  return due_ms;
+}
+
 static void on_timer(uv_timer_t* timer) {
   struct gcn__sim_listen* listen = timer->data;
   gcn__sim_tick(listen->sim, gcn__sim_listen_now(listen));
+  if (listen->trickling) trickle(listen);
   pump(listen);
 }
 
 static void arm(struct gcn__sim_listen* listen) {
   uint64_t due_ms = gcn__sim_deadline(listen->sim);
+  due_ms = gcn__time_min(due_ms, trickle_deadline(listen));
   uint64_t now_ms = gcn__sim_listen_now(listen);
   if (due_ms == GCN__NEVER) {
     uv_timer_stop(&listen->timer);

@@ -6,8 +6,8 @@
  *           | "expect" expectation
  *   trigger = "at" T | "after" COUNTER [N] | "every" (T | N COUNTER"s")
  *           | "random" P"%" | "on" "topic" PATTERN
- *   action  = verb arguments {"times=" N | "retry-after=" S | "header=" H
- *           | "body=" B}
+ *   action  = verb arguments {"times=" N | "retry-after=" S
+ *           | "retry-after-date=" S | "header=" H | "body=" B | "client=" ID}
  *
  * A line that does not follow it is refused as a whole; the script then does
  * not exist.
@@ -102,9 +102,11 @@ static int read_text(struct parser* parser, const char** text,
 /* `plural`: "events" for "event". */
 static bool find_counter(struct gcn__span word, bool plural,
                          enum gcn__script_counter* counter) {
-  if (plural && word.size > 1 && word.data[word.size - 1] == 's') word.size--;
+  struct gcn__span stem = word;
+  if (plural && word.size > 1 && word.data[word.size - 1] == 's') stem.size--;
   for (unsigned i = 0; i < GCN__COUNTERS; i++) {
-    if (!gcn__span_is(word, counters[i])) continue;
+    bool same = gcn__span_is(word, counters[i]);
+    if (!same && !gcn__span_is(stem, counters[i])) continue;
     *counter = (enum gcn__script_counter)i;
     return true;
   }
@@ -112,7 +114,8 @@ static bool find_counter(struct gcn__span word, bool plural,
 }
 
 #define COUNTER_WORDS                                                          \
-  "event, subscribe, connect, token, channel, rest or request"
+  "event, subscribe, connect, token, channel, rest, request, topics, audit, "  \
+  "upgrade, accept, attempt, eviction or foreign-eviction"
 
 static int read_counter(struct parser* parser, bool plural,
                         enum gcn__script_counter* counter) {
@@ -252,6 +255,13 @@ static int read_option_text(struct parser* parser, struct gcn__span value,
   return *text == NULL ? GCN__ENOMEM : 0;
 }
 
+static int read_retry_after(struct parser* parser, struct gcn__span value,
+                            bool date, struct gcn__script_action* action) {
+  action->retry_after_date = date;
+  if (gcn__script_number(value, &action->retry_after_s)) return 0;
+  return fail(parser, "seconds");
+}
+
 static int read_options(struct parser* parser,
                         struct gcn__script_action* action) {
   struct gcn__span value;
@@ -262,9 +272,11 @@ static int read_options(struct parser* parser,
         error = fail(parser, "a number from 1");
       }
     } else if (take_key(parser, "retry-after=", &value)) {
-      if (!gcn__script_number(value, &action->retry_after_s)) {
-        error = fail(parser, "seconds");
-      }
+      error = read_retry_after(parser, value, false, action);
+    } else if (take_key(parser, "retry-after-date=", &value)) {
+      error = read_retry_after(parser, value, true, action);
+    } else if (take_key(parser, "client=", &value)) {
+      error = read_option_text(parser, value, &action->client);
     } else if (take_key(parser, "header=", &value)) {
       error = read_option_text(parser, value, &action->header);
       if (error == 0 && strchr(action->header, ':') == NULL) {
@@ -292,8 +304,8 @@ static bool is_hex(const char* text) {
          strspn(text, "0123456789abcdefABCDEF") == size;
 }
 
-/* What a number must lie in; NULL if it does. */
-static const char* check_number(const struct gcn__script_action* action) {
+/* What an argument must be; NULL if it is. */
+static const char* check_value(const struct gcn__script_action* action) {
   uint64_t n = action->number;
   switch (action->verb) {
   case GCN__DO_HTTP_STATUS:
@@ -302,10 +314,18 @@ static const char* check_number(const struct gcn__script_action* action) {
   case GCN__DO_WS_SPLIT:
   case GCN__DO_WS_FRAGMENT:
   case GCN__DO_WS_COALESCE:
+  case GCN__DO_TOPIC_DRIFT:
+  case GCN__DO_LIMIT_CHANNELS:
+  case GCN__DO_LIMIT_TOPICS:
   case GCN__DO_EVENT_BURST:
     return n == 0 || n > COUNT_MAX ? "a number from 1 to 1000000" : NULL;
   case GCN__DO_DUP:
   case GCN__DO_WS_PING: return n > 1000 ? "a number up to 1000" : NULL;
+  case GCN__DO_TOKEN_LIFE:
+  case GCN__DO_CHANNEL_LIFE:
+    return action->delay_ms < 1000 ? "at least 1s" : NULL;
+  case GCN__DO_SECRET_ROTATE:
+    return action->text[0] == '\0' ? "a secret" : NULL;
   case GCN__DO_TOPIC_REJECT: return n != 400 && n != 403 ? "400 or 403" : NULL;
   case GCN__DO_HTTP_HUGE_HEADER:
   case GCN__DO_HTTP_HUGE_BODY:
@@ -318,7 +338,7 @@ static const char* check_number(const struct gcn__script_action* action) {
 static int check_action(struct parser* parser,
                         const struct gcn__script_rule* rule,
                         const struct gcn__script_action* action) {
-  const char* expected = check_number(action);
+  const char* expected = check_value(action);
   if (expected != NULL) return fail(parser, expected);
   if (action->verb == GCN__DO_WS_HANDSHAKE && !is_handshake(action->text)) {
     return fail(parser, "bad-accept, no-accept, two-accepts, no-upgrade, "
@@ -396,7 +416,9 @@ static int read_expect(struct parser* parser, struct gcn__script_rule* rule) {
   if (gcn__script_line_take(line, "retry-after")) {
     rule->expect = GCN__EXPECT_RETRY_AFTER;
     if (gcn__script_line_take(line, "honoured")) return 0;
-    return gcn__script_line_fail(line, "honoured");
+    rule->expect = GCN__EXPECT_SINGLE;
+    if (gcn__script_line_take(line, "single")) return 0;
+    return gcn__script_line_fail(line, "honoured or single");
   }
   return gcn__script_line_fail(
       line, "reconnect, connect, subscribe, pong, no more-than or retry-after");
@@ -434,6 +456,7 @@ static void clear_rule(const struct gcn__mem* mem,
     free_text(mem, action->text);
     free_text(mem, action->header);
     free_text(mem, action->body);
+    free_text(mem, action->client);
   }
 }
 

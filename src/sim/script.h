@@ -8,7 +8,13 @@
  *   on topic v2.bad.* reject 403 "missing permission routing:queue:view"
  *   every 50 events   dup 1
  *   random 0.1%       byte.delay 200ms
+ *   at 10s for 540s   tcp.reset then accept.close    # nobody gets through
+ *   at 60s            secret.rotate "next" 30s client=client-1
+ *   after connect     tcp.mute              # the 101, and never a byte more
+ *   every 10m         topic.drift 2 "v2.users.*"     # silently
  *   expect reconnect within 5s          # a failed one is exit code 8
+ *   expect retry-after single           # see sim/ledger.h
+ *   expect no more-than 0 foreign-evictions per 1d
  *
  * This file parses; sim/service-fault.c acts.  What a script says is data and
  * is never changed after parsing.
@@ -38,13 +44,20 @@ enum gcn__script_when {
 
 /* What rules count.  The name is what scripts say. */
 #define GCN__SCRIPT_COUNTER_MAP(X)                                             \
-  X(EVENT, "event")         /* events sent */                                  \
-  X(SUBSCRIBE, "subscribe") /* successful subscription changes */              \
-  X(CONNECT, "connect")     /* WebSockets opened */                            \
-  X(TOKEN, "token")         /* requests for a token */                         \
-  X(CHANNEL, "channel")     /* requests for a new channel */                   \
-  X(REST, "rest")           /* requests to /api/v2 */                          \
-  X(REQUEST, "request")     /* requests of any kind */
+  X(EVENT, "event")              /* events sent */                             \
+  X(SUBSCRIBE, "subscribe")      /* successful subscription changes */         \
+  X(CONNECT, "connect")          /* WebSockets opened */                       \
+  X(TOKEN, "token")              /* requests for a token */                    \
+  X(CHANNEL, "channel")          /* requests for a new channel */              \
+  X(REST, "rest")                /* requests to /api/v2 */                     \
+  X(REQUEST, "request")          /* requests of any kind */                    \
+  X(TOPICS, "topics")            /* requests to change subscriptions */        \
+  X(AUDIT, "audit")              /* requests that only look at a channel */    \
+  X(UPGRADE, "upgrade")          /* requests for a WebSocket */                \
+  X(ACCEPT, "accept")            /* TCP connections */                         \
+  X(ATTEMPT, "attempt")          /* groups of them that came together */       \
+  X(EVICTION, "eviction")        /* channels that the 20 rule took */          \
+  X(FOREIGN, "foreign-eviction") /* those of another client instance */
 
 enum gcn__script_counter {
 #define GCN__SCRIPT_COUNTER_ENUM(name, word) GCN__COUNT_##name,
@@ -53,7 +66,9 @@ enum gcn__script_counter {
       GCN__COUNTERS
 };
 
-/* Verb, word, arguments.  Arguments are letters: R method and path, then
+/* Verb, word, arguments; gcn-sim(1) says what each does.  Actions on requests
+ * (http.*, ws.handshake) and on connections (accept.*, tls.*) wait for the next
+ * one; all others act at once.  Arguments are letters: R method and path, then
  * n number, d duration, s quoted text or word; in brackets: optional. */
 #define GCN__SCRIPT_VERB_MAP(X)                                                \
   X(HTTP_STATUS, "http.status", "Rn")                                          \
@@ -80,10 +95,18 @@ enum gcn__script_counter {
   X(WS_INVALID_UTF8, "ws.invalid-utf8", "")                                    \
   X(WS_PING, "ws.ping", "[n]")                                                 \
   X(WS_CLOSING, "ws.closing", "[d]")                                           \
+  X(WS_STUCK, "ws.stuck", "")                                                  \
+  X(WS_TRICKLE, "ws.trickle", "d")                                             \
+  X(ACCEPT_CLOSE, "accept.close", "")                                          \
+  X(ACCEPT_RESET, "accept.reset", "")                                          \
+  X(ACCEPT_HANG, "accept.hang", "")                                            \
+  X(TLS_HANG, "tls.hang", "")                                                  \
+  X(TLS_TRICKLE, "tls.trickle", "d")                                           \
   X(TCP_RESET, "tcp.reset", "")                                                \
   X(TCP_CLOSE, "tcp.close", "")                                                \
   X(TCP_FREEZE, "tcp.freeze", "")                                              \
   X(TCP_STALL, "tcp.stall", "")                                                \
+  X(TCP_MUTE, "tcp.mute", "")                                                  \
   X(HEARTBEAT_STOP, "heartbeat.stop", "")                                      \
   X(HEARTBEAT_START, "heartbeat.start", "")                                    \
   X(PONG_STOP, "pong.stop", "")                                                \
@@ -94,11 +117,22 @@ enum gcn__script_counter {
   X(EVENT_DROP, "event.drop", "[n]")                                           \
   X(TOKEN_EXPIRE, "token.expire", "")                                          \
   X(TOKEN_REVOKE, "token.revoke", "")                                          \
+  X(TOKEN_REVOKE_OLD, "token.revoke-old", "")                                  \
+  X(TOKEN_LIFE, "token.life", "d")                                             \
+  X(SECRET_ROTATE, "secret.rotate", "s[d]")                                    \
+  X(REFRESH_REVOKE, "refresh.revoke", "")                                      \
   X(CHANNEL_EXPIRE, "channel.expire", "")                                      \
   X(CHANNEL_EVICT, "channel.evict", "")                                        \
   X(CHANNEL_KEEP, "channel.keep", "")                                          \
+  X(CHANNEL_CLOSING, "channel.closing", "[d]")                                 \
+  X(CHANNEL_LIFE, "channel.life", "d")                                         \
+  X(LIMIT_REST, "limit.rest", "n")                                             \
+  X(LIMIT_BODY, "limit.body", "n")                                             \
+  X(LIMIT_CHANNELS, "limit.channels", "n")                                     \
+  X(LIMIT_TOPICS, "limit.topics", "n")                                         \
   X(TOPIC_REJECT, "reject", "ns")                                              \
   X(TOPIC_LOSE, "topic.lose", "s")                                             \
+  X(TOPIC_DRIFT, "topic.drift", "n[s]")                                        \
   X(DUP, "dup", "n")                                                           \
   X(BYTE_DELAY, "byte.delay", "d")                                             \
   X(WAIT, "wait", "d")
@@ -117,6 +151,7 @@ enum gcn__script_expect {
   GCN__EXPECT_PONG,        /* each ping of ours is answered within D */
   GCN__EXPECT_NO_MORE,     /* at most N calls of a kind in any D */
   GCN__EXPECT_RETRY_AFTER, /* nobody calls before a Retry-After has passed */
+  GCN__EXPECT_SINGLE,      /* and then only one does */
 };
 
 /* Strings are NUL-terminated and belong to the script; NULL where the line
@@ -128,11 +163,13 @@ struct gcn__script_action {
   const char* text;
   const char* header; /* "Name: value" */
   const char* body;
+  const char* client; /* an OAuth client's id */
   uint64_t number;
   bool numbered; /* the optional number was given */
   uint64_t delay_ms;
   bool delayed;           /* the optional duration was given */
   uint64_t retry_after_s; /* 0: none */
+  bool retry_after_date;  /* it is told as a moment, not as a number */
   uint64_t times;         /* 0: not given */
 };
 

@@ -80,6 +80,8 @@ static void leave_soon(struct gcn__sim_conn* conn,
   uint64_t delay_ms = action->delayed ? action->delay_ms : LEAVE_MS;
   gcn__sim_ws_system(conn, "socket_closing", NULL, now_ms);
   conn->leave_ms = gcn__time_add(now_ms, delay_ms);
+  if (action->verb == GCN__DO_WS_CLOSING || conn->channel == NULL) return;
+  conn->channel->doomed_ms = conn->leave_ms;
 }
 
 static void close_socket(struct gcn__sim_conn* conn,
@@ -99,6 +101,7 @@ static struct gcn__sim_mode* mode_of(struct gcn__sim_conn* conn,
   case GCN__DO_WS_FRAGMENT: return &conn->fragment;
   case GCN__DO_WS_COALESCE: return &conn->coalesce;
   case GCN__DO_BYTE_DELAY: return &conn->dawdle;
+  case GCN__DO_WS_TRICKLE: return &conn->trickle;
   default: return NULL;
   }
 }
@@ -110,6 +113,7 @@ uint64_t gcn__sim_act_left(const struct gcn__sim_conn* conn,
   case GCN__DO_WS_FRAGMENT: return conn->fragment.left;
   case GCN__DO_WS_COALESCE: return conn->coalesce.left;
   case GCN__DO_BYTE_DELAY: return conn->dawdle.left;
+  case GCN__DO_WS_TRICKLE: return conn->trickle.left;
   default: return 0;
   }
 }
@@ -118,8 +122,9 @@ static void set_mode(struct gcn__sim_conn* conn,
                      const struct gcn__script_action* action, uint64_t times) {
   struct gcn__sim_mode* mode = mode_of(conn, action->verb);
   if (mode == NULL) return;
-  mode->n =
-      action->verb == GCN__DO_BYTE_DELAY ? action->delay_ms : action->number;
+  bool timed =
+      action->verb == GCN__DO_BYTE_DELAY || action->verb == GCN__DO_WS_TRICKLE;
+  mode->n = timed ? action->delay_ms : action->number;
   mode->left = times;
   /* The number of a coalesce says how many messages share one write. */
   if (action->verb == GCN__DO_WS_COALESCE) mode->left = action->number;
@@ -154,6 +159,30 @@ static void speak(struct gcn__sim_conn* conn,
   }
 }
 
+/* From now on nothing, or not everything, gets through. */
+static void act_on_flow(struct gcn__sim_conn* conn,
+                        const struct gcn__script_action* action) {
+  switch (action->verb) {
+  case GCN__DO_ACCEPT_HANG:
+    conn->hung = true;
+    conn->frozen = true;
+    break;
+  case GCN__DO_TCP_FREEZE: conn->frozen = true; break;
+  case GCN__DO_TCP_STALL: conn->stalled = true; break;
+  case GCN__DO_TCP_MUTE:
+    gcn__sim_out_shut(&conn->out, gcn__buf_size(&conn->out.bytes));
+    break;
+  case GCN__DO_WS_STUCK: conn->stuck = true; break;
+  case GCN__DO_TLS_HANG:
+    conn->tls_hung = true;
+    conn->hung = true;
+    break;
+  case GCN__DO_TLS_TRICKLE: conn->tls_gap_ms = action->delay_ms; break;
+  default: return;
+  }
+  gcn__sim_ready(conn);
+}
+
 /* What happens to the connection as a whole. */
 static void act_on_conn(struct gcn__sim_conn* conn,
                         const struct gcn__script_action* action, uint64_t times,
@@ -162,25 +191,28 @@ static void act_on_conn(struct gcn__sim_conn* conn,
   case GCN__DO_WS_SPLIT:
   case GCN__DO_WS_FRAGMENT:
   case GCN__DO_WS_COALESCE:
+  case GCN__DO_WS_TRICKLE:
   case GCN__DO_BYTE_DELAY: set_mode(conn, action, times); return;
   case GCN__DO_WS_CLOSE: close_socket(conn, action, now_ms); return;
+  case GCN__DO_CHANNEL_CLOSING:
   case GCN__DO_WS_CLOSING: leave_soon(conn, action, now_ms); return;
+  case GCN__DO_ACCEPT_RESET:
   case GCN__DO_TCP_RESET:
     gcn__sim_ws_gone(conn, now_ms);
     gcn__sim_reset(conn);
     return;
+  case GCN__DO_ACCEPT_CLOSE:
   case GCN__DO_TCP_CLOSE:
     gcn__sim_ws_gone(conn, now_ms);
     gcn__sim_end(conn);
     return;
+  case GCN__DO_ACCEPT_HANG:
+  case GCN__DO_TLS_HANG:
+  case GCN__DO_TLS_TRICKLE:
+  case GCN__DO_WS_STUCK:
+  case GCN__DO_TCP_MUTE:
   case GCN__DO_TCP_FREEZE:
-    conn->frozen = true;
-    gcn__sim_ready(conn);
-    return;
-  case GCN__DO_TCP_STALL:
-    conn->stalled = true;
-    gcn__sim_ready(conn);
-    return;
+  case GCN__DO_TCP_STALL: act_on_flow(conn, action); return;
   default: speak(conn, action, now_ms); return;
   }
 }
@@ -241,9 +273,95 @@ static void lose_topics(struct gcn__sim* sim, const char* pattern,
   }
 }
 
+/* Takes subscriptions away without a word. */
+static void drift(struct gcn__sim* sim, const struct gcn__script_action* action,
+                  const struct gcn__sim_conn* conn) {
+  const char* pattern = action->text == NULL ? "*" : action->text;
+  struct gcn__list* at = sim->channels.next;
+  for (; at != &sim->channels; at = at->next) {
+    struct gcn__sim_channel* channel =
+        GCN__CONTAINER_OF(at, struct gcn__sim_channel, link);
+    if (conn != NULL && channel->conn != conn) continue;
+    gcn__sim_subs_drift(sim, channel, action->number, pattern);
+  }
+}
+
+static void rotate_secrets(struct gcn__sim* sim,
+                           const struct gcn__script_action* action,
+                           uint64_t now_ms) {
+  for (size_t i = 0; i < sim->options.client_count; i++) {
+    const char* id = gcn__sim_client_id(sim, i);
+    if (action->client != NULL && strcmp(action->client, id) != 0) continue;
+    /* Without memory the old secret stays, as if nobody had asked. */
+    (void)gcn__sim_rotate_secret(sim, id, action->text, action->delay_ms,
+                                 now_ms);
+  }
+}
+
+/* For limits 0 is none. */
+static void set_limit(struct gcn__sim_options* options,
+                      const struct gcn__script_action* action) {
+  uint64_t n = action->number;
+  switch (action->verb) {
+  case GCN__DO_TOKEN_LIFE:
+    options->token_life_s = action->delay_ms / 1000;
+    return;
+  case GCN__DO_CHANNEL_LIFE: options->channel_ttl_ms = action->delay_ms; return;
+  case GCN__DO_LIMIT_REST:
+    options->rest_per_min_max = n == 0 ? GCN__NEVER : n;
+    return;
+  case GCN__DO_LIMIT_BODY: options->body_size_max = n; return;
+  case GCN__DO_LIMIT_CHANNELS: options->channels_max = (size_t)n; return;
+  case GCN__DO_LIMIT_TOPICS: options->topics_max = (size_t)n; return;
+  default: return;
+  }
+}
+
+static void undo_limit(struct gcn__sim* sim, enum gcn__script_verb verb) {
+  struct gcn__sim_options* options = &sim->options;
+  const struct gcn__sim_options* given = &sim->given;
+  switch (verb) {
+  case GCN__DO_TOKEN_LIFE: options->token_life_s = given->token_life_s; return;
+  case GCN__DO_CHANNEL_LIFE:
+    options->channel_ttl_ms = given->channel_ttl_ms;
+    return;
+  case GCN__DO_LIMIT_REST:
+    options->rest_per_min_max = given->rest_per_min_max;
+    return;
+  case GCN__DO_LIMIT_BODY:
+    options->body_size_max = given->body_size_max;
+    return;
+  case GCN__DO_LIMIT_CHANNELS:
+    options->channels_max = given->channels_max;
+    return;
+  case GCN__DO_LIMIT_TOPICS: options->topics_max = given->topics_max; return;
+  default: return;
+  }
+}
+
 static void set_events(struct gcn__sim* sim, bool stopped, uint64_t now_ms) {
   sim->events_stopped = stopped;
   gcn__sim_events_start(sim, now_ms);
+}
+
+/* True if the action changes what the service accepts. */
+static bool act_on_rules(struct gcn__sim* sim,
+                         const struct gcn__script_action* action,
+                         uint64_t now_ms) {
+  switch (action->verb) {
+  case GCN__DO_TOKEN_REVOKE_OLD:
+    gcn__sim_logins_revoke_old(sim, now_ms);
+    return true;
+  case GCN__DO_SECRET_ROTATE: rotate_secrets(sim, action, now_ms); return true;
+  case GCN__DO_REFRESH_REVOKE: gcn__sim_grants_revoke(sim); return true;
+  case GCN__DO_TOKEN_LIFE:
+  case GCN__DO_CHANNEL_LIFE:
+  case GCN__DO_LIMIT_REST:
+  case GCN__DO_LIMIT_BODY:
+  case GCN__DO_LIMIT_CHANNELS:
+  case GCN__DO_LIMIT_TOPICS: set_limit(&sim->options, action); return true;
+  default: return false;
+  }
 }
 
 /* True if the action concerns the service and no connection in particular. */
@@ -277,12 +395,13 @@ static bool act_on_service(struct gcn__sim* sim,
   case GCN__DO_CHANNEL_EXPIRE: expire_channels(sim, conn, now_ms); return true;
   case GCN__DO_CHANNEL_EVICT:
     for (size_t i = 0; i < sim->options.client_count; i++) {
-      gcn__sim_channel_evict(sim, i, now_ms);
+      gcn__sim_channel_evict(sim, i, NULL, now_ms);
     }
     return true;
   case GCN__DO_CHANNEL_KEEP: sim->channels_kept = true; return true;
   case GCN__DO_TOPIC_LOSE: lose_topics(sim, action->text, now_ms); return true;
-  default: return false;
+  case GCN__DO_TOPIC_DRIFT: drift(sim, action, conn); return true;
+  default: return act_on_rules(sim, action, now_ms);
   }
 }
 
@@ -308,6 +427,8 @@ static void release_conns(struct gcn__sim* sim, enum gcn__script_verb verb) {
     if (mode != NULL) mode->left = 0;
     if (verb == GCN__DO_TCP_FREEZE) conn->frozen = false;
     if (verb == GCN__DO_TCP_STALL) conn->stalled = false;
+    if (verb == GCN__DO_WS_STUCK) conn->stuck = false;
+    if (verb == GCN__DO_TCP_MUTE) conn->out.gate = SIZE_MAX;
     gcn__sim_ready(conn);
   }
 }
@@ -319,6 +440,9 @@ void gcn__sim_act_undo(struct gcn__sim* sim,
   case GCN__DO_WS_SPLIT:
   case GCN__DO_WS_FRAGMENT:
   case GCN__DO_BYTE_DELAY:
+  case GCN__DO_WS_TRICKLE:
+  case GCN__DO_WS_STUCK:
+  case GCN__DO_TCP_MUTE:
   case GCN__DO_TCP_FREEZE:
   case GCN__DO_TCP_STALL: release_conns(sim, action->verb); return;
   case GCN__DO_HEARTBEAT_STOP: sim->heartbeat_stopped = false; return;
@@ -327,7 +451,7 @@ void gcn__sim_act_undo(struct gcn__sim* sim,
   case GCN__DO_CHANNEL_KEEP:
     sim->channels_kept = sim->options.channel_outlives_token;
     return;
-  default: return;
+  default: undo_limit(sim, action->verb); return;
   }
 }
 
@@ -342,8 +466,11 @@ void gcn__sim_act_calm(struct gcn__sim* sim) {
     conn->split.left = 0;
     conn->coalesce.left = 0;
     conn->dawdle.left = 0;
+    conn->trickle.left = 0;
     conn->frozen = false;
     conn->stalled = false;
+    conn->stuck = false;
+    conn->tls_gap_ms = 0;
     gcn__sim_out_hurry(&conn->out);
     gcn__sim_ready(conn);
   }

@@ -61,7 +61,21 @@ static bool goes_before(const struct gcn__sim_channel* a,
   return a->used < b->used;
 }
 
+/* Counted after it is done: a rule that counts evictions may end channels. */
+static void count_eviction(struct gcn__sim* sim, size_t client, bool foreign,
+                           uint64_t now_ms) {
+  sim->counters.channels_evicted++;
+  gcn__sim_log(sim, now_ms, "a channel of %s was evicted%s",
+               gcn__sim_client_id(sim, client),
+               foreign ? " for another instance" : "");
+  gcn__sim_fault_count(sim, GCN__COUNT_EVICTION, NULL, now_ms);
+  if (!foreign) return;
+  sim->counters.channels_evicted_foreign++;
+  gcn__sim_fault_count(sim, GCN__COUNT_FOREIGN, NULL, now_ms);
+}
+
 bool gcn__sim_channel_evict(struct gcn__sim* sim, size_t client,
+                            const struct gcn__sim_conn* taker,
                             uint64_t now_ms) {
   struct gcn__sim_channel* first = NULL;
   struct gcn__list* at = sim->channels.next;
@@ -71,10 +85,11 @@ bool gcn__sim_channel_evict(struct gcn__sim* sim, size_t client,
     if (first == NULL || goes_before(channel, first)) first = channel;
   }
   if (first == NULL) return false;
-  sim->counters.channels_evicted++;
-  gcn__sim_log(sim, now_ms, "a channel of %s was evicted",
-               gcn__sim_client_id(sim, client));
+  bool foreign = taker != NULL && taker->instance != first->instance;
+  if (foreign) gcn__sim_ledger_evicted(sim, first->instance, taker->instance);
+  if (first->conn != NULL) sim->counters.channels_evicted_open++;
   gcn__sim_channel_end(sim, first, "idle timeout", now_ms);
+  count_eviction(sim, client, foreign, now_ms);
   return true;
 }
 
@@ -99,8 +114,9 @@ static void make_id(struct gcn__rng* rng, char id[GCN__SIM_CHANNEL_ID_SIZE]) {
 }
 
 static struct gcn__sim_channel* make_channel(struct gcn__sim* sim,
-                                             const struct gcn__sim_token* token,
-                                             uint64_t now_ms) {
+                                             const struct gcn__sim_call* call) {
+  const struct gcn__sim_token* token = call->token;
+  uint64_t now_ms = call->now_ms;
   struct gcn__sim_channel* channel =
       gcn__alloc_zero(sim->mem, sizeof(*channel));
   if (channel == NULL) return NULL;
@@ -109,6 +125,8 @@ static struct gcn__sim_channel* make_channel(struct gcn__sim* sim,
   channel->client = token->client;
   channel->token = token->serial;
   channel->created_ms = now_ms;
+  channel->doomed_ms = GCN__NEVER;
+  channel->instance = call->conn->instance;
   gcn__sim_channel_extend(sim, channel, now_ms);
   gcn__list_append(&sim->channels, &channel->link);
   struct gcn__sim_counters* counters = &sim->counters;
@@ -150,14 +168,14 @@ void gcn__sim_channels_create(struct gcn__sim_call* call) {
     return;
   }
   while (count_of(sim, call->token->client) >= sim->options.channels_max) {
-    gcn__sim_channel_evict(sim, call->token->client, call->now_ms);
+    gcn__sim_channel_evict(sim, call->token->client, call->conn, call->now_ms);
   }
-  struct gcn__sim_channel* channel =
-      make_channel(sim, call->token, call->now_ms);
+  struct gcn__sim_channel* channel = make_channel(sim, call);
   if (channel == NULL) {
     call->conn->failed = true;
     return;
   }
+  gcn__sim_ledger_channel(sim, channel->instance);
   gcn__sim_judge_channel(sim, channel, call->now_ms);
   gcn__sim_text_clear(&sim->scratch);
   write_channel(sim, &sim->scratch, channel);
@@ -211,10 +229,14 @@ void gcn__sim_channels_tick(struct gcn__sim* sim, uint64_t now_ms) {
   while (at != &sim->channels) {
     struct gcn__sim_channel* channel = channel_at(at);
     at = at->next;
-    if (channel->expires_ms > now_ms) continue;
-    gcn__sim_log(sim, now_ms, "a channel of %s expired",
-                 gcn__sim_client_id(sim, channel->client));
-    gcn__sim_channel_end(sim, channel, "idle timeout", now_ms);
+    bool doomed = channel->doomed_ms <= now_ms;
+    if (!doomed && channel->expires_ms > now_ms) continue;
+    if (!doomed) sim->counters.channels_expired++;
+    gcn__sim_log(sim, now_ms, "a channel of %s %s",
+                 gcn__sim_client_id(sim, channel->client),
+                 doomed ? "ended as announced" : "expired");
+    gcn__sim_channel_end(sim, channel, doomed ? "going away" : "idle timeout",
+                         now_ms);
   }
 }
 
@@ -223,6 +245,7 @@ uint64_t gcn__sim_channels_deadline(const struct gcn__sim* sim) {
   struct gcn__list* at = sim->channels.next;
   for (; at != &sim->channels; at = at->next) {
     deadline = gcn__time_min(deadline, channel_at(at)->expires_ms);
+    deadline = gcn__time_min(deadline, channel_at(at)->doomed_ms);
   }
   return deadline;
 }

@@ -61,6 +61,17 @@ static bool waits_for_request(enum gcn__script_verb verb) {
   }
 }
 
+static bool waits_for_connection(enum gcn__script_verb verb) {
+  switch (verb) {
+  case GCN__DO_ACCEPT_CLOSE:
+  case GCN__DO_ACCEPT_RESET:
+  case GCN__DO_ACCEPT_HANG:
+  case GCN__DO_TLS_HANG:
+  case GCN__DO_TLS_TRICKLE: return true;
+  default: return false;
+  }
+}
+
 int gcn__sim_fault_new(struct gcn__sim* sim) {
   sim->fault = gcn__alloc_zero(sim->mem, sizeof(*sim->fault));
   if (sim->fault == NULL) return GCN__ENOMEM;
@@ -185,7 +196,7 @@ static bool take_action(struct gcn__sim* sim, struct running* running,
     running->wait_ms = gcn__time_add(now_ms, action->delay_ms);
     return false;
   }
-  if (waits_for_request(action->verb)) {
+  if (waits_for_request(action->verb) || waits_for_connection(action->verb)) {
     running->left[index] = times;
     return true;
   }
@@ -297,16 +308,20 @@ void gcn__sim_fault_count(struct gcn__sim* sim,
   }
 }
 
+/* `call` NULL: a connection that has not said anything. */
 static bool matches(const struct gcn__script_action* action,
                     const struct gcn__sim_call* call) {
+  if (call == NULL) return waits_for_connection(action->verb);
+  if (waits_for_connection(action->verb)) return false;
   if (action->verb == GCN__DO_WS_HANDSHAKE) return false;
   return gcn__script_match(action->method, call->method) &&
          gcn__script_match(action->path, call->path);
 }
 
-/* The first action that waits for such a request. */
+/* The first action that waits for such a request or a connection. */
 static const struct gcn__script_action*
-take_waiting(struct gcn__sim* sim, const struct gcn__sim_call* call) {
+take_waiting(struct gcn__sim* sim, const struct gcn__sim_call* call,
+             uint64_t now_ms) {
   struct gcn__sim_fault* fault = sim->fault;
   for (size_t i = 0; i < fault->count; i++) {
     struct running* running = &fault->rules[i];
@@ -314,7 +329,7 @@ take_waiting(struct gcn__sim* sim, const struct gcn__sim_call* call) {
       const struct gcn__script_action* action = &running->rule->actions[j];
       if (running->left[j] == 0 || !matches(action, call)) continue;
       if (running->left[j] != UINT64_MAX) running->left[j]--;
-      log_action(sim, running, action, call->now_ms);
+      log_action(sim, running, action, now_ms);
       return action;
     }
   }
@@ -323,8 +338,13 @@ take_waiting(struct gcn__sim* sim, const struct gcn__sim_call* call) {
 
 const struct gcn__script_action*
 gcn__sim_fault_request(struct gcn__sim_call* call) {
-  gcn__sim_judge_request(call->sim, call);
-  return take_waiting(call->sim, call);
+  gcn__sim_ledger_request(call);
+  return take_waiting(call->sim, call, call->now_ms);
+}
+
+const struct gcn__script_action* gcn__sim_fault_accept(struct gcn__sim* sim,
+                                                       uint64_t now_ms) {
+  return take_waiting(sim, NULL, now_ms);
 }
 
 const char* gcn__sim_fault_handshake(struct gcn__sim* sim) {

@@ -26,6 +26,9 @@ void gcn__sim_fault_count(struct gcn__sim* sim,
 /* The action, if any, that this request runs into; counts it as taken. */
 const struct gcn__script_action*
 gcn__sim_fault_request(struct gcn__sim_call* call);
+/* The action, if any, that a new connection runs into. */
+const struct gcn__script_action* gcn__sim_fault_accept(struct gcn__sim* sim,
+                                                       uint64_t now_ms);
 /* True if a rule rejects the topic; `permission` is then its text. */
 bool gcn__sim_fault_rejects(struct gcn__sim* sim, struct gcn__span topic,
                             unsigned* status, const char** permission);
@@ -73,11 +76,10 @@ void gcn__sim_judge_count(struct gcn__sim* sim,
                           enum gcn__script_counter counter, uint64_t now_ms);
 /* A WebSocket ended that needs another one in its place. */
 void gcn__sim_judge_lost(struct gcn__sim* sim, uint64_t now_ms);
-void gcn__sim_judge_request(struct gcn__sim* sim,
-                            const struct gcn__sim_call* call);
-/* An answer told its client to wait before it calls the route again. */
-void gcn__sim_judge_retry_after(struct gcn__sim* sim,
-                                const struct gcn__sim_call* call);
+/* The request came before a wait that an answer asked for was over. */
+void gcn__sim_judge_early(const struct gcn__sim_call* call, uint64_t early_ms);
+/* It came right behind another one that ended such a wait. */
+void gcn__sim_judge_crowded(const struct gcn__sim_call* call);
 /* A channel was made and should get topics soon. */
 void gcn__sim_judge_channel(struct gcn__sim* sim,
                             struct gcn__sim_channel* channel, uint64_t now_ms);

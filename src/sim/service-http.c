@@ -74,6 +74,33 @@ static int put_huge_header(const struct gcn__sim_call* call,
   return gcn__http_write_header(out, "X-Filler", gcn__buf_span(&text->buf));
 }
 
+static bool tells_date(const struct gcn__sim_call* call) {
+  return call->action != NULL && call->action->retry_after_date;
+}
+
+/* The moment is a whole second, so the wait may be up to a second longer. */
+void gcn__sim_retry_after(struct gcn__sim_call* call, uint64_t delay_s) {
+  uint64_t wall_ms = gcn__sim_wall(call->sim, call->now_ms);
+  uint64_t lacking_ms = tells_date(call) ? (1000 - wall_ms % 1000) % 1000 : 0;
+  call->retry_after_s = delay_s;
+  call->wait_ms = delay_s == 0 ? 0 : delay_s * 1000 + lacking_ms;
+}
+
+static int put_retry_after(const struct gcn__sim_call* call,
+                           struct gcn__buf* out) {
+  if (call->wait_ms == 0) return 0;
+  if (!tells_date(call)) {
+    return put_number(out, "Retry-After", call->retry_after_s);
+  }
+  char date[GCN__SIM_DATE_SIZE];
+  uint64_t wall_ms = gcn__sim_wall(call->sim, call->now_ms);
+  gcn__sim_http_date(wall_ms, date);
+  int error = gcn__http_write_header(out, "Date", gcn__span_str(date));
+  if (error != 0) return error;
+  gcn__sim_http_date(gcn__time_add(wall_ms, call->wait_ms), date);
+  return gcn__http_write_header(out, "Retry-After", gcn__span_str(date));
+}
+
 static int put_headers(const struct gcn__sim_call* call,
                        const struct answer* answer, struct gcn__buf* out) {
   int error = 0;
@@ -86,9 +113,7 @@ static int put_headers(const struct gcn__sim_call* call,
                                    gcn__span_str(answer->correlation_id));
   }
   if (error == 0) error = put_limits(call, out);
-  if (error == 0 && call->retry_after_s > 0) {
-    error = put_number(out, "Retry-After", call->retry_after_s);
-  }
+  if (error == 0) error = put_retry_after(call, out);
   if (error == 0 && call->allow != NULL) {
     error = gcn__http_write_header(out, "Allow", gcn__span_str(call->allow));
   }
@@ -203,7 +228,7 @@ void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
 static void reply_rule(struct gcn__sim_call* call) {
   const struct gcn__script_action* action = call->action;
   unsigned status = (unsigned)action->number;
-  call->retry_after_s = action->retry_after_s;
+  gcn__sim_retry_after(call, action->retry_after_s);
   if (action->body != NULL) {
     gcn__sim_reply(call, status, gcn__span_str(action->body));
     return;
@@ -259,6 +284,7 @@ static void route(struct gcn__sim_call* call) {
   if (gcn__span_is(call->path, "/oauth/token")) {
     call->login = true;
     call->route = "/oauth/token";
+    call->resource = GCN__SIM_RESOURCE_TOKEN;
     gcn__sim_fault_count(call->sim, GCN__COUNT_TOKEN, NULL, call->now_ms);
     call->sim->counters.token_calls++;
     if (!gcn__sim_spoil(call)) gcn__sim_oauth(call);
@@ -266,6 +292,8 @@ static void route(struct gcn__sim_call* call) {
   }
   if (gcn__span_starts(call->path, "/channels/")) {
     call->route = "/channels/{id}";
+    call->resource = GCN__SIM_RESOURCE_SOCKET;
+    call->sim->counters.upgrades++;
     if (gcn__sim_spoil(call)) return;
     gcn__sim_ws_upgrade(call,
                         gcn__span_skip(call->path, sizeof("/channels/") - 1));
@@ -289,7 +317,7 @@ static void report(struct gcn__sim_call* call) {
                (int)(call->method.size < 16 ? call->method.size : 16),
                call->method.data, call->route, call->status,
                client == NULL ? "" : " for ", client == NULL ? "" : client);
-  if (call->retry_after_s > 0) gcn__sim_judge_retry_after(sim, call);
+  if (call->wait_ms > 0) gcn__sim_ledger_retry_after(call);
   if (sim->options.hooks.request == NULL) return;
   struct gcn__sim_request request = {
       .at_ms = call->now_ms,
@@ -323,6 +351,10 @@ static void answer_request(struct gcn__sim_conn* conn, uint64_t now_ms) {
       .route = "",
   };
   split_target(gcn__http_target(conn->http), &call.path, &call.query);
+  if (!conn->labelled) {
+    conn->instance = gcn__sim_ledger_instance(
+        sim, gcn__http_header(conn->http, "User-Agent", NULL));
+  }
   bool keep = gcn__http_keep_alive(conn->http);
   if (!keep) conn->ending = true;
   sim->counters.requests++;

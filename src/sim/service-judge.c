@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { EXPECTS_MIN = 4, WAITS_MAX = 16 };
+enum { EXPECTS_MIN = 4 };
 
 struct expectation {
   const struct gcn__script_rule* rule;
@@ -21,19 +21,12 @@ struct expectation {
   uint64_t seen;
 };
 
-/* A route that must not be called before a moment. */
-struct wait {
-  const char* route;
-  uint64_t until_ms;
-};
-
 struct gcn__sim_judge {
   const struct gcn__mem* mem;
   struct expectation* all;
   size_t count;
   size_t capacity;
-  struct wait waits[WAITS_MAX];
-  char failure[GCN__SIM_LINE_SIZE];
+  char failure[GCN__SIM_LINE_SIZE + 64]; /* a reason, and where it was */
 };
 
 struct gcn__sim_judge* gcn__sim_judge_new(const struct gcn__mem* mem) {
@@ -177,33 +170,23 @@ void gcn__sim_judge_pong(struct gcn__sim_conn* conn) {
   conn->pong_by_ms = GCN__NEVER;
 }
 
-void gcn__sim_judge_request(struct gcn__sim* sim,
-                            const struct gcn__sim_call* call) {
-  const struct gcn__script_rule* rule = find(sim, GCN__EXPECT_RETRY_AFTER);
+void gcn__sim_judge_early(const struct gcn__sim_call* call, uint64_t early_ms) {
+  const struct gcn__script_rule* rule =
+      find(call->sim, GCN__EXPECT_RETRY_AFTER);
   if (rule == NULL) return;
-  struct gcn__sim_judge* judge = gcn__sim_fault_judge(sim);
-  for (size_t i = 0; i < WAITS_MAX; i++) {
-    const struct wait* wait = &judge->waits[i];
-    if (wait->route == NULL || strcmp(wait->route, call->route) != 0) continue;
-    if (wait->until_ms <= call->now_ms) continue;
-    char text[GCN__SIM_LINE_SIZE];
-    snprintf(text, sizeof(text), "%s was called %llu ms before Retry-After",
-             call->route, (unsigned long long)(wait->until_ms - call->now_ms));
-    fail(sim, rule, text, call->now_ms);
-  }
+  char text[GCN__SIM_LINE_SIZE];
+  snprintf(text, sizeof(text), "%s was called %llu ms before Retry-After",
+           call->route, (unsigned long long)early_ms);
+  fail(call->sim, rule, text, call->now_ms);
 }
 
-void gcn__sim_judge_retry_after(struct gcn__sim* sim,
-                                const struct gcn__sim_call* call) {
-  struct gcn__sim_judge* judge = gcn__sim_fault_judge(sim);
-  for (size_t i = 0; i < WAITS_MAX; i++) {
-    struct wait* wait = &judge->waits[i];
-    bool same = wait->route != NULL && strcmp(wait->route, call->route) == 0;
-    if (wait->route != NULL && !same) continue;
-    wait->route = call->route;
-    wait->until_ms = gcn__time_add(call->now_ms, call->retry_after_s * 1000);
-    return;
-  }
+void gcn__sim_judge_crowded(const struct gcn__sim_call* call) {
+  const struct gcn__script_rule* rule = find(call->sim, GCN__EXPECT_SINGLE);
+  if (rule == NULL) return;
+  char text[GCN__SIM_LINE_SIZE];
+  snprintf(text, sizeof(text), "%s was called more than once after Retry-After",
+           call->route);
+  fail(call->sim, rule, text, call->now_ms);
 }
 
 static void check_channels(struct gcn__sim* sim, uint64_t now_ms) {

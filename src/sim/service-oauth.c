@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tokens: the login host's client-credentials grant (PROTOCOL §1.2), their
- * check on REST calls, the rate limit per token, expiry and revocation.
+ * Tokens: the login host's resource (PROTOCOL §1.2), their check on REST calls,
+ * the rate limit per token, expiry and revocation.
  *
  * A token ends once; its channels then end with it, unless they are kept.
  */
 #include "base/err.h"
-#include "codec/digest.h"
-#include "codec/url.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
 
@@ -15,15 +13,15 @@
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
-enum { WINDOW_MS = 60000, BASIC_SIZE_MAX = 8192, FIELD_SIZE_MAX = 256 };
+enum { WINDOW_MS = 60000 };
 
 static struct gcn__sim_token* token_at(struct gcn__list* link) {
   return GCN__CONTAINER_OF(link, struct gcn__sim_token, link);
 }
 
 /* The login host's error shape; not the REST API's. */
-static void refuse_login(struct gcn__sim_call* call, unsigned status,
-                         const char* error, const char* description) {
+void gcn__sim_refuse_login(struct gcn__sim_call* call, unsigned status,
+                           const char* error, const char* description) {
   struct gcn__sim_text* text = &call->sim->scratch;
   gcn__sim_text_clear(text);
   gcn__sim_text_put(text,
@@ -45,8 +43,8 @@ static bool forget_oldest(struct gcn__sim* sim) {
   return true;
 }
 
-static void make_value(struct gcn__rng* rng,
-                       char value[GCN__SIM_TOKEN_SIZE + 1]) {
+void gcn__sim_token_value(struct gcn__rng* rng,
+                          char value[GCN__SIM_TOKEN_SIZE + 1]) {
   static const char letters[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   for (size_t i = 0; i < GCN__SIM_TOKEN_SIZE; i++) {
@@ -55,11 +53,11 @@ static void make_value(struct gcn__rng* rng,
   value[GCN__SIM_TOKEN_SIZE] = '\0';
 }
 
-static struct gcn__sim_token* issue(struct gcn__sim* sim, size_t client,
-                                    uint64_t now_ms) {
+struct gcn__sim_token* gcn__sim_token_issue(struct gcn__sim* sim, size_t client,
+                                            uint64_t now_ms) {
   struct gcn__sim_token* token = gcn__alloc_zero(sim->mem, sizeof(*token));
   if (token == NULL) return NULL;
-  make_value(&sim->ids, token->value);
+  gcn__sim_token_value(&sim->ids, token->value);
   token->client = client;
   token->serial = ++sim->token_serial;
   token->expires_ms = gcn__time_add(now_ms, sim->options.token_life_s * 1000);
@@ -70,57 +68,6 @@ static struct gcn__sim_token* issue(struct gcn__sim* sim, size_t client,
   return token;
 }
 
-enum { NO_CLIENT = -1, WRONG_SECRET = -2 };
-
-static int client_of(const struct gcn__sim* sim, struct gcn__span basic) {
-  const char* colon = memchr(basic.data, ':', basic.size);
-  if (colon == NULL) return NO_CLIENT;
-  size_t size = (size_t)(colon - basic.data);
-  struct gcn__span id = gcn__span(basic.data, size);
-  struct gcn__span secret = gcn__span_skip(basic, size + 1);
-  for (size_t i = 0; i < sim->options.client_count; i++) {
-    const struct gcn__sim_client* client = &sim->options.clients[i];
-    if (!gcn__span_is(id, client->id)) continue;
-    return gcn__span_is(secret, client->secret) ? (int)i : WRONG_SECRET;
-  }
-  return NO_CLIENT;
-}
-
-/* The client that the Basic header names, NO_CLIENT or WRONG_SECRET. */
-static int identify(struct gcn__sim_call* call) {
-  size_t count = 0;
-  struct gcn__span value =
-      gcn__http_header(call->conn->http, "Authorization", &count);
-  if (count != 1 || value.size < 6) return NO_CLIENT;
-  if (!gcn__span_iis(gcn__span(value.data, 6), "Basic ")) return NO_CLIENT;
-  struct gcn__buf basic;
-  gcn__buf_init(&basic, call->sim->mem, BASIC_SIZE_MAX);
-  basic.secret = true;
-  int client = NO_CLIENT;
-  if (gcn__base64_decode(&basic, gcn__span_skip(value, 6)) == 0) {
-    client = client_of(call->sim, gcn__buf_span(&basic));
-  }
-  gcn__buf_deinit(&basic);
-  return client;
-}
-
-/* The value of a form field, decoded; false if it is absent or broken. */
-static bool form_field(struct gcn__span form, const char* name,
-                       struct gcn__buf* value) {
-  size_t size = strlen(name);
-  while (form.size > 0) {
-    const char* end = memchr(form.data, '&', form.size);
-    size_t length = end == NULL ? form.size : (size_t)(end - form.data);
-    struct gcn__span pair = gcn__span(form.data, length);
-    form = gcn__span_skip(form, end == NULL ? length : length + 1);
-    if (!gcn__span_starts(pair, name) || pair.size <= size) continue;
-    if (pair.data[size] != '=') continue;
-    return gcn__percent_decode(value, gcn__span_skip(pair, size + 1), true) ==
-           0;
-  }
-  return false;
-}
-
 static bool is_form(const struct gcn__http* http) {
   struct gcn__span type = gcn__http_header(http, "Content-Type", NULL);
   size_t size = sizeof(FORM_TYPE) - 1;
@@ -129,62 +76,30 @@ static bool is_form(const struct gcn__http* http) {
   return type.size == size || type.data[size] == ';';
 }
 
-/* True if the body asks for the client-credentials grant. */
-static bool check_grant(struct gcn__sim_call* call) {
-  struct gcn__buf grant;
-  gcn__buf_init(&grant, call->sim->mem, FIELD_SIZE_MAX);
-  bool given =
-      form_field(gcn__http_body(call->conn->http), "grant_type", &grant);
-  bool right = gcn__span_is(gcn__buf_span(&grant), "client_credentials");
-  gcn__buf_deinit(&grant);
-  if (!given) {
-    refuse_login(call, 400, "invalid_request", "grant_type is missing");
-  } else if (!right) {
-    refuse_login(call, 400, "unsupported_grant_type",
-                 "grant type not supported");
-  }
-  return given && right;
-}
-
-static void grant_token(struct gcn__sim_call* call, size_t client) {
-  struct gcn__sim* sim = call->sim;
-  struct gcn__sim_token* token = issue(sim, client, call->now_ms);
-  struct gcn__sim_text* text = &sim->scratch;
-  gcn__sim_text_clear(text);
-  if (token == NULL) {
-    call->conn->failed = true;
-    return;
-  }
-  gcn__sim_text_put(text,
-                    "{\"access_token\":\"%s\",\"token_type\":\"bearer\","
-                    "\"expires_in\":%llu}",
-                    token->value,
-                    (unsigned long long)sim->options.token_life_s - 1);
-  if (text->error != 0) call->conn->failed = true;
-  gcn__sim_reply(call, 200, gcn__buf_span(&text->buf));
-}
-
 void gcn__sim_oauth(struct gcn__sim_call* call) {
   if (!gcn__span_is(call->method, "POST")) {
     call->allow = "POST";
-    refuse_login(call, 405, "invalid_request", "method not allowed");
+    gcn__sim_refuse_login(call, 405, "invalid_request", "method not allowed");
     return;
   }
   if (!is_form(call->conn->http)) {
-    refuse_login(call, 415, "invalid_request", "media type not supported");
+    gcn__sim_refuse_login(call, 415, "invalid_request",
+                          "media type not supported");
     return;
   }
-  int client = identify(call);
-  if (client == NO_CLIENT) {
-    refuse_login(call, 400, "invalid_client", "client not found");
+  uint64_t secret = 0;
+  int client = gcn__sim_identify(call, &secret);
+  if (client == GCN__SIM_NO_CLIENT) {
+    gcn__sim_refuse_login(call, 400, "invalid_client", "client not found");
     return;
   }
-  if (client == WRONG_SECRET) {
-    refuse_login(call, 401, "invalid_client", "authentication failed");
+  if (client == GCN__SIM_WRONG_SECRET) {
+    call->sim->counters.secrets_refused++;
+    gcn__sim_refuse_login(call, 401, "invalid_client", "authentication failed");
     return;
   }
   call->client_id = gcn__sim_client_id(call->sim, (size_t)client);
-  if (check_grant(call)) grant_token(call, (size_t)client);
+  gcn__sim_grant(call, (size_t)client, secret);
 }
 
 bool gcn__sim_token_alive(const struct gcn__sim_token* token, uint64_t now_ms) {
@@ -219,7 +134,8 @@ static bool within_limit(struct gcn__sim_call* call) {
   token->window_count++;
   if (token->window_count <= allowed) return true;
   uint64_t ends_ms = gcn__time_add(token->window_ms, WINDOW_MS);
-  call->retry_after_s = (gcn__time_until(ends_ms, call->now_ms) + 999) / 1000;
+  gcn__sim_retry_after(call,
+                       (gcn__time_until(ends_ms, call->now_ms) + 999) / 1000);
   call->sim->counters.rate_limited++;
   char text[GCN__SIM_LINE_SIZE];
   snprintf(text, sizeof(text),

@@ -12,7 +12,7 @@ enum { PIECES_MIN = 8 };
 
 void gcn__sim_out_init(struct gcn__sim_out* out, const struct gcn__mem* mem,
                        size_t size_max) {
-  *out = (struct gcn__sim_out){.mem = mem};
+  *out = (struct gcn__sim_out){.mem = mem, .gate = SIZE_MAX};
   gcn__buf_init(&out->bytes, mem, size_max);
 }
 
@@ -84,7 +84,12 @@ void gcn__sim_out_release(struct gcn__sim_out* out, uint64_t now_ms) {
   }
 }
 
+void gcn__sim_out_shut(struct gcn__sim_out* out, size_t size) {
+  if (size < out->gate) out->gate = size;
+}
+
 void gcn__sim_out_hurry(struct gcn__sim_out* out) {
+  out->gate = SIZE_MAX;
   for (size_t i = 0; i < out->count; i++) {
     struct gcn__sim_piece* piece = &out->pieces[out->begin + i];
     piece->due_ms = 0;
@@ -98,6 +103,7 @@ struct gcn__span gcn__sim_out_next(const struct gcn__sim_out* out,
   const struct gcn__sim_piece* piece = &out->pieces[out->begin];
   if (piece->due_ms > now_ms) return GCN__SPAN("");
   size_t size = piece->size < piece->step ? piece->size : piece->step;
+  if (size > out->gate) size = out->gate;
   return gcn__span(gcn__buf_span(&out->bytes).data, size);
 }
 
@@ -109,6 +115,7 @@ void gcn__sim_out_sent(struct gcn__sim_out* out, size_t size, uint64_t now_ms) {
   gcn__buf_consume(&out->bytes, size);
   out->planned -= size;
   piece->size -= size;
+  if (out->gate != SIZE_MAX) out->gate -= size;
   if (piece->gap_ms > 0) piece->due_ms = gcn__time_add(now_ms, piece->gap_ms);
   if (piece->size > 0) return;
   out->begin++;
@@ -117,7 +124,8 @@ void gcn__sim_out_sent(struct gcn__sim_out* out, size_t size, uint64_t now_ms) {
 }
 
 uint64_t gcn__sim_out_due(const struct gcn__sim_out* out) {
-  return out->count == 0 ? GCN__NEVER : out->pieces[out->begin].due_ms;
+  if (out->count == 0 || out->gate == 0) return GCN__NEVER;
+  return out->pieces[out->begin].due_ms;
 }
 
 bool gcn__sim_out_empty(const struct gcn__sim_out* out) {

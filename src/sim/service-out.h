@@ -30,6 +30,7 @@ struct gcn__sim_out {
   size_t count;
   size_t capacity;
   size_t planned; /* bytes that pieces cover */
+  size_t gate;    /* bytes that may still leave; SIZE_MAX: all */
 };
 
 void gcn__sim_out_init(struct gcn__sim_out* out, const struct gcn__mem* mem,
@@ -45,6 +46,8 @@ int gcn__sim_out_plan_part(struct gcn__sim_out* out, size_t size,
                            const struct gcn__sim_piece* form);
 /* What waits for GCN__NEVER may go now. */
 void gcn__sim_out_release(struct gcn__sim_out* out, uint64_t now_ms);
+/* Nothing leaves beyond the first `size` bytes of what is held. */
+void gcn__sim_out_shut(struct gcn__sim_out* out, size_t size);
 /* Forgets the plan: everything may go now, at once. */
 void gcn__sim_out_hurry(struct gcn__sim_out* out);
 struct gcn__span gcn__sim_out_next(const struct gcn__sim_out* out,

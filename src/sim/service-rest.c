@@ -23,16 +23,20 @@ enum resource {
 struct form {
   const char* route;
   const char* allow;
+  enum gcn__sim_resource kind;
 };
 
 static const struct form forms[] = {
-    [RESOURCE_CHANNELS] = {CHANNELS_PATH, "GET, POST"},
-    [RESOURCE_CHANNEL] = {CHANNELS_PATH "/{id}", "HEAD"},
+    [RESOURCE_CHANNELS] = {CHANNELS_PATH, "GET, POST",
+                           GCN__SIM_RESOURCE_CHANNELS},
+    [RESOURCE_CHANNEL] = {CHANNELS_PATH "/{id}", "HEAD",
+                          GCN__SIM_RESOURCE_CHANNEL},
     [RESOURCE_SUBSCRIPTIONS] = {CHANNELS_PATH "/{id}" SUBSCRIPTIONS,
-                                "DELETE, GET, POST, PUT"},
-    [RESOURCE_TOPICS] = {TOPICS_PATH, "GET"},
-    [RESOURCE_ME] = {ME_PATH, "DELETE, GET, HEAD"},
-    [RESOURCE_NONE] = {"/api/v2/(unknown)", ""},
+                                "DELETE, GET, POST, PUT",
+                                GCN__SIM_RESOURCE_SUBSCRIPTIONS},
+    [RESOURCE_TOPICS] = {TOPICS_PATH, "GET", GCN__SIM_RESOURCE_OTHER},
+    [RESOURCE_ME] = {ME_PATH, "DELETE, GET, HEAD", GCN__SIM_RESOURCE_OTHER},
+    [RESOURCE_NONE] = {"/api/v2/(unknown)", "", GCN__SIM_RESOURCE_OTHER},
 };
 
 /* `id` becomes the channel's. */
@@ -160,6 +164,7 @@ void gcn__sim_rest(struct gcn__sim_call* call) {
   enum resource resource = find_resource(call->path, &id);
   const struct form* form = &forms[resource];
   call->route = form->route;
+  call->resource = form->kind;
   count(call, resource);
   if (gcn__sim_spoil(call)) return;
   if (!gcn__sim_authenticate(call)) return;

@@ -29,11 +29,30 @@ enum {
   GCN__SIM_LINE_SIZE = 256,
 };
 
+/* A client's secrets: the one in force, and its forerunner for a while. */
+struct gcn__sim_login {
+  char* secret;      /* NULL: the one of the options */
+  char* former;      /* NULL: the one of the options */
+  bool rotated;      /* there is a forerunner */
+  uint64_t until_ms; /* it is accepted before then */
+  uint64_t serial;   /* of the secret in force; counts rotations */
+};
+
+/* Good for one access token, unless refresh tokens are kept. */
+struct gcn__sim_refresh {
+  struct gcn__list link;
+  char value[GCN__SIM_TOKEN_SIZE + 1];
+  size_t client;
+  bool spent;
+  bool revoked;
+};
+
 struct gcn__sim_token {
   struct gcn__list link;
   char value[GCN__SIM_TOKEN_SIZE + 1];
   size_t client; /* index in the options */
   uint64_t serial;
+  uint64_t secret; /* serial of the secret that bought it */
   uint64_t expires_ms;
   bool revoked;
   bool ended;         /* its channels have been told */
@@ -66,7 +85,9 @@ struct gcn__sim_channel {
   uint64_t token; /* serial of the creating token */
   uint64_t created_ms;
   uint64_t expires_ms;
-  uint64_t used; /* sim->uses at its last use: orders the eviction */
+  uint64_t doomed_ms; /* it ends then whatever happens; GCN__NEVER */
+  size_t instance;    /* of the client, in the ledger */
+  uint64_t used;      /* sim->uses at its last use: orders the eviction */
   struct gcn__sim_conn* conn; /* NULL: no WebSocket */
   char** entries; /* subscription ids as asked for, combined ones too */
   size_t entry_count;
@@ -91,11 +112,16 @@ struct gcn__sim_conn {
   struct gcn__ws* ws;
   struct gcn__sim_out out;
   struct gcn__sim_channel* channel;
+  size_t instance; /* of the client, in the ledger */
+  bool labelled;   /* the driver said which */
   enum gcn__sim_verdict verdict;
-  bool ending;      /* the verdict is CLOSE once all is out */
-  bool hung;        /* a fault: no answer, nothing is read any more */
-  bool frozen;      /* a fault: neither sends nor reads */
-  bool stalled;     /* a fault: does not read */
+  bool ending;   /* the verdict is CLOSE once all is out */
+  bool hung;     /* a fault: no answer, nothing is read any more */
+  bool frozen;   /* a fault: neither sends nor reads */
+  bool stalled;  /* a fault: does not read */
+  bool stuck;    /* a fault: falls silent within the next message */
+  bool tls_hung; /* a fault: for the driver, if it has TLS */
+  uint64_t tls_gap_ms;
   bool failed;      /* memory or a limit: reset at the end of the call */
   uint64_t told_ms; /* output due until then is known to the driver */
   bool close_sent;
@@ -107,13 +133,16 @@ struct gcn__sim_conn {
   struct gcn__sim_mode fragment;
   struct gcn__sim_mode split;
   struct gcn__sim_mode coalesce;
-  struct gcn__sim_mode dawdle; /* byte.delay: n is milliseconds */
+  struct gcn__sim_mode dawdle;  /* byte.delay: n is milliseconds */
+  struct gcn__sim_mode trickle; /* ws.trickle: the same, between bytes */
 };
 
 struct gcn__sim_fault; /* sim/service-fault.h */
+struct gcn__sim_ledger;
 
 struct gcn__sim {
-  struct gcn__sim_options options;
+  struct gcn__sim_options options; /* as scripts have changed them */
+  struct gcn__sim_options given;   /* as they were */
   const struct gcn__mem* mem;
   char authority[304];
   struct gcn__rng ids;    /* one generator each, so that a fault does not */
@@ -122,6 +151,9 @@ struct gcn__sim {
   struct gcn__list conns;
   struct gcn__list ready;
   struct gcn__list tokens;
+  struct gcn__list refreshes; /* the oldest first */
+  size_t refresh_count;
+  struct gcn__sim_login* logins; /* one for each client of the options */
   struct gcn__list channels;
   struct gcn__sim_topic** buckets;
   size_t bucket_count; /* a power of two, or 0 */
@@ -144,6 +176,17 @@ struct gcn__sim {
   bool events_stopped;
   bool channels_kept; /* channel.keep: they outlive their tokens */
   struct gcn__sim_fault* fault;
+  struct gcn__sim_ledger* ledger;
+};
+
+/* What a request is about. */
+enum gcn__sim_resource {
+  GCN__SIM_RESOURCE_OTHER,
+  GCN__SIM_RESOURCE_TOKEN,
+  GCN__SIM_RESOURCE_SOCKET,
+  GCN__SIM_RESOURCE_CHANNELS,
+  GCN__SIM_RESOURCE_CHANNEL,
+  GCN__SIM_RESOURCE_SUBSCRIPTIONS,
 };
 
 /* One request while it is being answered. */
@@ -155,10 +198,12 @@ struct gcn__sim_call {
   struct gcn__span path;
   struct gcn__span query; /* absent: none */
   const char* route;      /* for logs and hooks */
+  enum gcn__sim_resource resource;
   struct gcn__sim_token* token;
   bool login;      /* on the login host: its error shape */
   unsigned status; /* what was answered; 0: nothing yet */
   uint64_t retry_after_s;
+  uint64_t wait_ms;  /* what that means exactly */
   const char* allow; /* for 405 */
   const char* client_id;
   const struct gcn__script_action* action; /* a fault for this request */
@@ -192,8 +237,20 @@ void gcn__sim_reply(struct gcn__sim_call* call, unsigned status,
 void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
                           const char* code, const char* message);
 
+/* The answer tells its client to wait. */
+void gcn__sim_retry_after(struct gcn__sim_call* call, uint64_t delay_s);
+
 /* service-oauth.c */
 void gcn__sim_oauth(struct gcn__sim_call* call);
+/* Answers in the login host's error shape. */
+void gcn__sim_refuse_login(struct gcn__sim_call* call, unsigned status,
+                           const char* error, const char* description);
+/* A fresh access or refresh token's value. */
+void gcn__sim_token_value(struct gcn__rng* rng,
+                          char value[GCN__SIM_TOKEN_SIZE + 1]);
+/* NULL if memory is short. */
+struct gcn__sim_token* gcn__sim_token_issue(struct gcn__sim* sim, size_t client,
+                                            uint64_t now_ms);
 /* Sets call->token, or answers 401 or 429 and returns false. */
 bool gcn__sim_authenticate(struct gcn__sim_call* call);
 bool gcn__sim_token_alive(const struct gcn__sim_token* token, uint64_t now_ms);
@@ -203,6 +260,40 @@ void gcn__sim_token_revoke(struct gcn__sim* sim, struct gcn__sim_token* token,
 void gcn__sim_tokens_tick(struct gcn__sim* sim, uint64_t now_ms);
 uint64_t gcn__sim_tokens_deadline(const struct gcn__sim* sim);
 void gcn__sim_tokens_free(struct gcn__sim* sim);
+
+/* service-grant.c: what a token is given for. */
+/* Looks at the body and issues a token to the client, or refuses; `secret` is
+ * the serial of the secret that the client has shown. */
+void gcn__sim_grant(struct gcn__sim_call* call, size_t client, uint64_t secret);
+/* The first refresh token of the options.  0 or GCN__ENOMEM. */
+int gcn__sim_grants_new(struct gcn__sim* sim);
+void gcn__sim_grants_revoke(struct gcn__sim* sim);
+void gcn__sim_grants_free(struct gcn__sim* sim);
+
+/* service-login.c: the clients' secrets. */
+enum { GCN__SIM_NO_CLIENT = -1, GCN__SIM_WRONG_SECRET = -2 };
+
+int gcn__sim_logins_new(struct gcn__sim* sim);
+void gcn__sim_logins_free(struct gcn__sim* sim);
+/* The client that the Basic header names, or one of the above; `serial`
+ * becomes that of the secret. */
+int gcn__sim_identify(struct gcn__sim_call* call, uint64_t* serial);
+/* Tokens that superseded secrets have bought are revoked. */
+void gcn__sim_logins_revoke_old(struct gcn__sim* sim, uint64_t now_ms);
+
+/* service-ledger.c */
+struct gcn__sim_ledger* gcn__sim_ledger_new(const struct gcn__mem* mem);
+void gcn__sim_ledger_free(struct gcn__sim_ledger* ledger);
+/* The index of the client instance of that name; 0 if there are too many. */
+size_t gcn__sim_ledger_instance(struct gcn__sim* sim, struct gcn__span name);
+/* True if the connection begins an attempt. */
+bool gcn__sim_ledger_accept(struct gcn__sim_conn* conn, uint64_t now_ms);
+void gcn__sim_ledger_request(struct gcn__sim_call* call);
+/* An answer told its client to wait before it calls again. */
+void gcn__sim_ledger_retry_after(const struct gcn__sim_call* call);
+void gcn__sim_ledger_channel(struct gcn__sim* sim, size_t instance);
+/* `owner` lost a channel to make room for `taker`. */
+void gcn__sim_ledger_evicted(struct gcn__sim* sim, size_t owner, size_t taker);
 
 /* service-rest.c: routing of /api/v2. */
 void gcn__sim_rest(struct gcn__sim_call* call);
@@ -221,9 +312,10 @@ void gcn__sim_channel_extend(struct gcn__sim* sim,
 void gcn__sim_channel_end(struct gcn__sim* sim,
                           struct gcn__sim_channel* channel, const char* reason,
                           uint64_t now_ms);
-/* Ends the one that the 20 rule would take; false if there is none. */
+/* Ends the one that the 20 rule would take, for the sake of `taker` (NULL: of
+ * nobody); false if there is none. */
 bool gcn__sim_channel_evict(struct gcn__sim* sim, size_t client,
-                            uint64_t now_ms);
+                            const struct gcn__sim_conn* taker, uint64_t now_ms);
 void gcn__sim_channels_tick(struct gcn__sim* sim, uint64_t now_ms);
 uint64_t gcn__sim_channels_deadline(const struct gcn__sim* sim);
 
@@ -237,6 +329,9 @@ struct gcn__sim_topic* gcn__sim_topic_lookup(const struct gcn__sim* sim,
  * subscription this way produce no more events; false if memory is short. */
 bool gcn__sim_topics_relink(struct gcn__sim* sim,
                             struct gcn__sim_channel* channel, uint64_t now_ms);
+/* Takes off what no entry names any more; it goes on happening. */
+void gcn__sim_topics_prune(struct gcn__sim_channel* channel,
+                           const struct gcn__mem* mem);
 /* The channel dies; what it listened to goes on happening. */
 void gcn__sim_topics_unlink(struct gcn__sim_channel* channel,
                             const struct gcn__mem* mem);
@@ -258,6 +353,11 @@ unsigned gcn__sim_subs_remove(struct gcn__sim* sim,
                               struct gcn__sim_channel* channel,
                               const struct gcn__span* ids, size_t count,
                               uint64_t now_ms);
+/* Takes up to `count` subscriptions that match off the channel, and says
+ * nothing; how many there were. */
+size_t gcn__sim_subs_drift(struct gcn__sim* sim,
+                           struct gcn__sim_channel* channel, uint64_t count,
+                           const char* pattern);
 void gcn__sim_entries_free(struct gcn__sim* sim,
                            struct gcn__sim_channel* channel);
 

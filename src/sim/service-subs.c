@@ -294,8 +294,18 @@ static bool has_json_type(const struct gcn__sim_call* call) {
          (type.size == size || type.data[size] == ';');
 }
 
+static bool is_too_large(const struct gcn__sim_call* call) {
+  uint64_t size_max = call->sim->options.body_size_max;
+  return size_max > 0 && gcn__http_body(call->conn->http).size > size_max;
+}
+
 static void change_from_body(struct gcn__sim_call* call,
                              struct gcn__sim_channel* channel) {
+  if (is_too_large(call)) {
+    gcn__sim_reply_error(call, 413, "request.entity.too.large",
+                         "The request is too large.");
+    return;
+  }
   if (!has_json_type(call)) {
     gcn__sim_reply_error(call, 415, "unsupported.media.type",
                          "The media type is not supported.");
@@ -368,4 +378,22 @@ unsigned gcn__sim_subs_remove(struct gcn__sim* sim,
   if (!gcn__sim_topics_relink(sim, channel, now_ms)) return 500;
   gcn__sim_channel_use(sim, channel);
   return 200;
+}
+
+size_t gcn__sim_subs_drift(struct gcn__sim* sim,
+                           struct gcn__sim_channel* channel, uint64_t count,
+                           const char* pattern) {
+  size_t kept = 0;
+  size_t gone = 0;
+  for (size_t i = 0; i < channel->entry_count; i++) {
+    char* entry = channel->entries[i];
+    bool hit = gone < count && gcn__script_match(pattern, gcn__span_str(entry));
+    if (hit) gone++;
+    if (hit) gcn__str_free(sim->mem, entry);
+    if (!hit) channel->entries[kept++] = entry;
+  }
+  channel->entry_count = kept;
+  if (gone > 0) gcn__sim_topics_prune(channel, sim->mem);
+  sim->counters.subscriptions_drifted += gone;
+  return gone;
 }

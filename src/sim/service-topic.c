@@ -123,6 +123,36 @@ void gcn__sim_topics_unlink(struct gcn__sim_channel* channel,
   }
 }
 
+static bool names(const char* entry, const struct gcn__sim_topic* topic) {
+  char name[GCN__SIM_TOPIC_SIZE_MAX];
+  struct gcn__span id = gcn__span_str(entry);
+  for (size_t i = 0; gcn__sim_topic_part(id, i, name); i++) {
+    if (gcn__span_iequal(gcn__span_str(name), gcn__span_str(topic->name))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_named(const struct gcn__sim_channel* channel,
+                     const struct gcn__sim_topic* topic) {
+  for (size_t i = 0; i < channel->entry_count; i++) {
+    if (names(channel->entries[i], topic)) return true;
+  }
+  return false;
+}
+
+void gcn__sim_topics_prune(struct gcn__sim_channel* channel,
+                           const struct gcn__mem* mem) {
+  struct gcn__list* at = channel->subscriptions.next;
+  while (at != &channel->subscriptions) {
+    struct gcn__sim_subscription* subscription = in_channel(at);
+    at = at->next;
+    if (is_named(channel, subscription->topic)) continue;
+    free_subscription(subscription, mem);
+  }
+}
+
 /* Two entries may name one topic; its events come once. */
 static bool listens(const struct gcn__sim_topic* topic,
                     const struct gcn__sim_channel* channel) {

@@ -86,6 +86,7 @@ static void attach(struct gcn__sim_conn* conn, struct gcn__sim_channel* channel,
     gcn__sim_log(sim, now_ms, "#%llu was replaced on its channel by #%llu",
                  (unsigned long long)old->serial,
                  (unsigned long long)conn->serial);
+    sim->counters.sockets_replaced++;
     gcn__sim_ws_close(old, CLOSE_GOING_AWAY, "another connection", now_ms);
     gcn__sim_ws_gone(old, now_ms);
   }
@@ -188,8 +189,20 @@ static int plan_message(struct gcn__sim_conn* conn, uint64_t now_ms) {
     form.step = (size_t)conn->split.n;
     return gcn__sim_out_plan(&conn->out, &form);
   }
+  if (take(&conn->trickle)) {
+    form.step = 1;
+    form.gap_ms = conn->trickle.n;
+    return gcn__sim_out_plan(&conn->out, &form);
+  }
   if (take(&conn->dawdle)) return plan_dawdling(conn, now_ms);
   return gcn__sim_out_plan(&conn->out, &form);
+}
+
+/* The message that begins there stops in its middle, and all after it. */
+static void stick(struct gcn__sim_conn* conn, size_t begin) {
+  size_t size = gcn__buf_size(&conn->out.bytes) - begin;
+  conn->stuck = false;
+  gcn__sim_out_shut(&conn->out, begin + (size + 1) / 2);
 }
 
 void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,
@@ -197,6 +210,7 @@ void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,
   if (!can_send(conn)) return;
   bool data = opcode == GCN__WS_TEXT || opcode == GCN__WS_BINARY;
   struct gcn__sim_piece plain = {.due_ms = now_ms};
+  size_t before = gcn__buf_size(&conn->out.bytes);
   int error = data && take(&conn->fragment)
                   ? write_fragments(conn, opcode, payload)
                   : gcn__ws_write(conn->ws, &conn->out.bytes, opcode, payload);
@@ -205,6 +219,7 @@ void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,
                  : gcn__sim_out_plan(&conn->out, &plain);
   }
   if (error != 0) conn->failed = true;
+  if (data && conn->stuck) stick(conn, before);
   gcn__sim_ready(conn);
   if (data) gcn__sim_fault_resume(conn->sim, conn, now_ms);
 }

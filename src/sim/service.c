@@ -33,10 +33,17 @@ static void set_defaults(struct gcn__sim_options* options) {
   options->channels_max = or_default(options->channels_max, 20);
   options->topics_max = or_default(options->topics_max, 1000);
   options->backlog_size_max = or_default(options->backlog_size_max, 16 << 20);
+  options->attempt_ms = or_default(options->attempt_ms, 250);
+  options->crowd_ms = or_default(options->crowd_ms, 50);
 }
 
 static int build(struct gcn__sim* sim) {
   int error = gcn__sim_fault_new(sim);
+  if (error != 0) return error;
+  sim->ledger = gcn__sim_ledger_new(sim->mem);
+  if (sim->ledger == NULL) return GCN__ENOMEM;
+  error = gcn__sim_logins_new(sim);
+  if (error == 0) error = gcn__sim_grants_new(sim);
   if (error != 0) return error;
   const struct gcn__sim_options* options = &sim->options;
   if (options->script != NULL) {
@@ -52,6 +59,7 @@ struct gcn__sim* gcn__sim_new(const struct gcn__sim_options* options) {
   struct gcn__sim* sim = gcn__alloc_zero(filled.mem, sizeof(*sim));
   if (sim == NULL) return NULL;
   sim->options = filled;
+  sim->given = filled;
   sim->mem = filled.mem;
   gcn__rng_seed(&sim->ids, filled.seed ^ SEED_IDS);
   gcn__rng_seed(&sim->events, filled.seed ^ SEED_EVENTS);
@@ -59,6 +67,7 @@ struct gcn__sim* gcn__sim_new(const struct gcn__sim_options* options) {
   gcn__list_init(&sim->conns);
   gcn__list_init(&sim->ready);
   gcn__list_init(&sim->tokens);
+  gcn__list_init(&sim->refreshes);
   gcn__list_init(&sim->channels);
   gcn__sim_text_init(&sim->scratch, sim->mem, GCN__SIM_SCRATCH_SIZE_MAX);
   gcn__sim_text_init(&sim->scratch2, sim->mem, GCN__SIM_SCRATCH_SIZE_MAX);
@@ -100,6 +109,9 @@ void gcn__sim_free(struct gcn__sim* sim) {
     gcn__free(sim->mem, channel, sizeof(*channel));
   }
   gcn__sim_tokens_free(sim);
+  gcn__sim_grants_free(sim);
+  gcn__sim_logins_free(sim);
+  gcn__sim_ledger_free(sim->ledger);
   gcn__sim_topics_free(sim);
   gcn__sim_corpus_free(sim);
   gcn__sim_fault_free(sim);
@@ -151,6 +163,19 @@ void gcn__sim_end(struct gcn__sim_conn* conn) {
   gcn__sim_ready(conn);
 }
 
+/* A fault may have been waiting for a connection. */
+static void greet(struct gcn__sim_conn* conn, uint64_t now_ms) {
+  struct gcn__sim* sim = conn->sim;
+  bool begins = gcn__sim_ledger_accept(conn, now_ms);
+  sim->counters.accepts++;
+  gcn__sim_fault_count(sim, GCN__COUNT_ACCEPT, conn, now_ms);
+  if (begins) sim->counters.attempts++;
+  if (begins) gcn__sim_fault_count(sim, GCN__COUNT_ATTEMPT, conn, now_ms);
+  const struct gcn__script_action* action = gcn__sim_fault_accept(sim, now_ms);
+  if (action != NULL) gcn__sim_act(sim, action, conn, 1, now_ms);
+  gcn__sim_settle(sim);
+}
+
 struct gcn__sim_conn* gcn__sim_accept(struct gcn__sim* sim, void* user,
                                       uint64_t now_ms) {
   struct gcn__sim_conn* conn = gcn__alloc_zero(sim->mem, sizeof(*conn));
@@ -172,8 +197,21 @@ struct gcn__sim_conn* gcn__sim_accept(struct gcn__sim* sim, void* user,
     return NULL;
   }
   gcn__list_append(&sim->conns, &conn->link);
-  (void)now_ms;
+  greet(conn, now_ms);
   return conn;
+}
+
+void gcn__sim_label(struct gcn__sim_conn* conn, const char* name) {
+  conn->instance = gcn__sim_ledger_instance(conn->sim, gcn__span_str(name));
+  conn->labelled = true;
+}
+
+bool gcn__sim_tls_hung(const struct gcn__sim_conn* conn) {
+  return conn->tls_hung;
+}
+
+uint64_t gcn__sim_tls_gap_ms(const struct gcn__sim_conn* conn) {
+  return conn->tls_gap_ms;
 }
 
 static bool listens(const struct gcn__sim_conn* conn) {
@@ -206,6 +244,8 @@ void gcn__sim_eof(struct gcn__sim_conn* conn, uint64_t now_ms) {
   if (conn->verdict != GCN__SIM_OPEN) return;
   gcn__sim_ws_gone(conn, now_ms);
   gcn__sim_end(conn);
+  /* What a fault keeps from leaving would keep the connection for ever. */
+  if (conn->out.gate != SIZE_MAX) gcn__sim_reset(conn);
 }
 
 void gcn__sim_drop(struct gcn__sim_conn* conn, uint64_t now_ms) {

@@ -45,7 +45,8 @@ struct gcn__sim_event {
   struct gcn__span topic;
   struct gcn__span body;    /* raw JSON */
   struct gcn__span message; /* the whole envelope */
-  bool sent;      /* put on an open, unfrozen WebSocket; else nobody sees it */
+  bool sent; /* put on an open WebSocket, where a fault may still hold it back;
+              * else nobody sees it */
   bool duplicate; /* a repetition that a fault rule asked for */
 };
 
@@ -80,7 +81,13 @@ struct gcn__sim_options {
 
   const struct gcn__sim_client* clients; /* none: every token call is refused */
   size_t client_count;
-  uint64_t token_life_s;     /* 86,400; what expires_in says plus one */
+  uint64_t token_life_s; /* 86,400; what expires_in says plus one */
+  /* A refresh token that any client may use once, at most 86 bytes; NULL: none
+   * is accepted. */
+  const char* refresh_token;
+  bool refresh_kept;     /* refresh tokens are good for ever: no rotation */
+  const char* assertion; /* SAML2 and JWT bearer; NULL: any well-formed one */
+  const char* org_name;  /* SAML2's orgName; NULL: any */
   uint64_t rest_per_min_max; /* 300 per token; GCN__NEVER: no limit */
 
   const char* authority;   /* "host:port" for connectUri; may be set later */
@@ -90,6 +97,10 @@ struct gcn__sim_options {
   size_t channels_max;     /* 20 per client */
   size_t topics_max;       /* 1,000 per channel */
   bool channel_outlives_token; /* else a channel ends with its token */
+  uint64_t body_size_max;      /* of topics; more is a 413; 0: no limit */
+  /* For the ledger (sim/ledger.h). */
+  uint64_t attempt_ms; /* 250: connections within it are one attempt */
+  uint64_t crowd_ms;   /* 50: requests within it did not wait for each other */
 
   /* Events per 1,000 s over all topics together; 0: none but what
    * gcn__sim_emit asks for. */
@@ -123,6 +134,17 @@ struct gcn__sim_counters {
   uint64_t events_sent;  /* put on a socket, copies counted */
   uint64_t faults;       /* actions of the script that were taken */
   uint64_t expects_failed;
+  uint64_t accepts;          /* TCP connections */
+  uint64_t attempts;         /* groups of them */
+  uint64_t upgrades;         /* requests for a WebSocket, whatever the answer */
+  uint64_t sockets_replaced; /* by another one on their channel */
+  uint64_t channels_evicted_foreign; /* for the sake of another instance */
+  uint64_t channels_evicted_open;    /* with a WebSocket */
+  uint64_t channels_expired;
+  uint64_t subscriptions_drifted; /* that topic.drift took */
+  uint64_t refreshes;             /* tokens for a refresh token */
+  uint64_t refresh_reused;        /* refusals of a spent one */
+  uint64_t secrets_refused;       /* wrong or superseded ones */
 };
 
 /* NULL if memory is short. */
@@ -146,6 +168,8 @@ void gcn__sim_tick(struct gcn__sim* sim, uint64_t now_ms);
  */
 struct gcn__sim_conn* gcn__sim_accept(struct gcn__sim* sim, void* user,
                                       uint64_t now_ms);
+/* Which client instance it is of; else its User-Agent says.  Copied. */
+void gcn__sim_label(struct gcn__sim_conn* conn, const char* name);
 /* Plain bytes from the peer; all are taken. */
 void gcn__sim_receive(struct gcn__sim_conn* conn, struct gcn__span bytes,
                       uint64_t now_ms);
@@ -173,6 +197,10 @@ void gcn__sim_sent(struct gcn__sim_conn* conn, size_t size, uint64_t now_ms);
 enum gcn__sim_verdict gcn__sim_verdict(const struct gcn__sim_conn* conn);
 /* False while a fault wants the peer's sends to pile up: do not read. */
 bool gcn__sim_reading(const struct gcn__sim_conn* conn);
+/* For a driver with TLS: true if a fault wants the handshake unanswered; the
+ * pause between its bytes, 0 if they may go at once. */
+bool gcn__sim_tls_hung(const struct gcn__sim_conn* conn);
+uint64_t gcn__sim_tls_gap_ms(const struct gcn__sim_conn* conn);
 void* gcn__sim_user(const struct gcn__sim_conn* conn);
 uint64_t gcn__sim_serial(const struct gcn__sim_conn* conn);
 
@@ -181,6 +209,11 @@ uint64_t gcn__sim_serial(const struct gcn__sim_conn* conn);
  * topic. */
 uint64_t gcn__sim_emit(struct gcn__sim* sim, const char* topic,
                        struct gcn__span body, uint64_t now_ms);
+/* From now on the client's secret is `secret`; the former one is accepted too,
+ * for `overlap_ms`.  Copied.  0, GCN__EINVAL (no such client), GCN__ENOMEM. */
+int gcn__sim_rotate_secret(struct gcn__sim* sim, const char* client_id,
+                           const char* secret, uint64_t overlap_ms,
+                           uint64_t now_ms);
 /* Takes one rule of the script language now; a rule without a trigger is an
  * action at once, times count from now.  0, GCN__EINVAL (`text`, of
  * GCN__SCRIPT_TEXT_SIZE bytes or NULL, says why), GCN__ENOMEM. */

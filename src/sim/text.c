@@ -91,6 +91,20 @@ void gcn__sim_iso(uint64_t wall_ms, char out[GCN__SIM_ISO_SIZE]) {
            in_day / 60000 % 60, in_day / 1000 % 60, in_day % 1000);
 }
 
+void gcn__sim_http_date(uint64_t wall_ms, char out[GCN__SIM_DATE_SIZE]) {
+  static const char days[] = "ThuFriSatSunMonTueWed"; /* 1970 began so */
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  unsigned year;
+  unsigned month;
+  unsigned day;
+  date_of(wall_ms / 86400000, &year, &month, &day);
+  unsigned in_day = (unsigned)(wall_ms % 86400000);
+  snprintf(out, GCN__SIM_DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+           days + wall_ms / 86400000 % 7 * 3, day % 100,
+           months + (month - 1) % 12 * 3, year % 10000, in_day / 3600000 % 100,
+           in_day / 60000 % 60, in_day / 1000 % 60);
+}
+
 void gcn__sim_uuid(struct gcn__rng* rng, char out[GCN__SIM_ID_SIZE]) {
   uint64_t high = gcn__rng_next(rng);
   uint64_t low = gcn__rng_next(rng);

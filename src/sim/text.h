@@ -14,8 +14,9 @@
 #include "base/span.h"
 
 enum {
-  GCN__SIM_ISO_SIZE = 25, /* "2031-04-02T08:15:30.123Z" and a NUL */
-  GCN__SIM_ID_SIZE = 37,  /* a UUID and a NUL */
+  GCN__SIM_ISO_SIZE = 25,  /* "2031-04-02T08:15:30.123Z" and a NUL */
+  GCN__SIM_DATE_SIZE = 30, /* "Wed, 02 Apr 2031 08:15:30 GMT" and a NUL */
+  GCN__SIM_ID_SIZE = 37,   /* a UUID and a NUL */
 };
 
 struct gcn__sim_text {
@@ -38,6 +39,8 @@ void gcn__sim_text_json(struct gcn__sim_text* text, struct gcn__span string);
 
 /* `wall_ms` since 1970, UTC; NUL-terminated. */
 void gcn__sim_iso(uint64_t wall_ms, char out[GCN__SIM_ISO_SIZE]);
+/* The same as HTTP writes it (RFC 9110 5.6.7), without parts of a second. */
+void gcn__sim_http_date(uint64_t wall_ms, char out[GCN__SIM_DATE_SIZE]);
 /* A random (version 4) UUID; NUL-terminated. */
 void gcn__sim_uuid(struct gcn__rng* rng, char out[GCN__SIM_ID_SIZE]);
 /* One that depends on `value` only. */

@@ -112,6 +112,11 @@ static void knows_every_verb(void** state) {
       [GCN__DO_EVENT_BURST] = "1",        [GCN__DO_TOPIC_REJECT] = "403 \"x\"",
       [GCN__DO_TOPIC_LOSE] = "v2.*",      [GCN__DO_DUP] = "1",
       [GCN__DO_BYTE_DELAY] = "1s",        [GCN__DO_WAIT] = "1s",
+      [GCN__DO_WS_TRICKLE] = "1s",        [GCN__DO_TLS_TRICKLE] = "1s",
+      [GCN__DO_TOKEN_LIFE] = "300s",      [GCN__DO_SECRET_ROTATE] = "s 1h",
+      [GCN__DO_CHANNEL_LIFE] = "1h",      [GCN__DO_LIMIT_REST] = "0",
+      [GCN__DO_LIMIT_BODY] = "0",         [GCN__DO_LIMIT_CHANNELS] = "1",
+      [GCN__DO_LIMIT_TOPICS] = "1",       [GCN__DO_TOPIC_DRIFT] = "1",
   };
   for (unsigned i = 0; i < GCN__VERBS; i++) {
     char line[128];
@@ -134,6 +139,7 @@ static void knows_every_expectation(void** state) {
       [GCN__EXPECT_PONG] = "expect pong within 1s",
       [GCN__EXPECT_NO_MORE] = "expect no more-than 0 rest per 1s",
       [GCN__EXPECT_RETRY_AFTER] = "expect retry-after honoured",
+      [GCN__EXPECT_SINGLE] = "expect retry-after single",
   };
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     struct gcn__script* script = parse(lines[i]);
@@ -189,7 +195,15 @@ static const struct mistake mistakes[] = {
     {"expect no less", "s:1: 'less': expected more-than"},
     {"expect no more-than 1 cups per 1s", "s:1: 'cups': expected event"},
     {"expect no more-than 1 token calls", "s:1: expected per before"},
-    {"expect retry-after", "s:1: expected honoured before the end"},
+    {"expect retry-after", "s:1: expected honoured or single before the end"},
+    {"expect no more-than 0 accepts per 0x", "s:1: '0x': expected a duration"},
+    {"token.life 999ms", "s:1: '999ms': expected at least 1s"},
+    {"secret.rotate", "s:1: expected a text before the end"},
+    {"secret.rotate \"\"", "s:1: '\"\"': expected a secret"},
+    {"secret.rotate x client=a client=b", "'client=b': expected it only once"},
+    {"limit.channels 0", "s:1: '0': expected a number from 1"},
+    {"topic.drift 0", "s:1: '0': expected a number from 1"},
+    {"http.status * * 429 retry-after-date=x", "expected seconds"},
     {"wait 1s then wait 1s then wait 1s then wait 1s then wait 1s then wait "
      "1s then wait 1s then wait 1s then wait 1s then wait 1s then wait 1s "
      "then wait 1s then wait 1s then wait 1s then wait 1s then wait 1s then "

@@ -7,6 +7,9 @@
 #include "mem-probe.h"
 #include "sim-peer.h"
 
+#include "base/err.h"
+#include "sim/ledger.h"
+
 #include "check.h"
 
 #include <stdio.h>
@@ -23,6 +26,29 @@ static const char script[] =
     "after event 2 ws.fragment 2 then ws.split 5\n"
     "http.slow GET /api/v2/notifications/availabletopics 1s\n"
     "expect no more-than 100 token calls per 1s\n";
+
+#define SAML                                                                   \
+  "grant_type=urn:ietf:params:oauth:grant-type:saml2-bearer&orgName=o&"        \
+  "assertion=YWJj"
+
+static void ask_by_other_grants(struct sim_link* rest) {
+  static const char* const bodies[] = {
+      "grant_type=refresh_token&refresh_token=first",
+      SAML,
+      "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=a.b.c",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+    sim_request(rest, "POST", "/oauth/token", FORM RIGHT, bodies[i]);
+  }
+}
+
+static void report(struct sim_world* world) {
+  struct gcn__buf out;
+  gcn__buf_init(&out, &gcn__mem_libc, 1 << 20);
+  int error = gcn__sim_report(world->sim, world->now_ms, &out);
+  assert_true(error == 0 || error == GCN__ENOMEM);
+  gcn__buf_deinit(&out);
+}
 
 /* What a client can still do in a service that may have lost any part of it;
  * every step is allowed to fail. */
@@ -45,8 +71,14 @@ static void live(struct sim_world* world, struct sim_link* rest,
             "{\"message\":\"subscribe\",\"topics\":[\"v2.users.v.activity\"]}");
     sim_say(stream, GCN__WS_TEXT, "{\"message\":\"ping\"}");
   }
+  ask_by_other_grants(rest);
+  gcn__sim_inject(world->sim,
+                  "secret.rotate next 1s then topic.drift 1 then "
+                  "channel.closing 2s",
+                  world->now_ms, NULL);
   gcn__sim_inject(world->sim, "ws.closing 1s then topic.lose *", world->now_ms,
                   NULL);
+  report(world);
   sim_world_advance(world, 5000);
 }
 
@@ -57,6 +89,7 @@ static bool live_with(struct mem_probe* probe) {
   sim_world_init(&world);
   world.options.mem = &mem;
   world.options.events_per_ks = 5000;
+  world.options.refresh_token = "first";
   world.options.corpus = GCN__SPAN("{\"topic\":\"v2.users.u.presence\","
                                    "\"body\":{\"a\":1}}");
   char error[GCN__SCRIPT_TEXT_SIZE];
