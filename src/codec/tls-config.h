@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all connections of one loop share: trust anchors or an own certificate,
- * the seeded generator, and the offer (versions, suites, groups).
+ * What all connections of one loop share: the seeded generator, the sessions to
+ * resume, and the material in use.
  *
- * Private to the TLS codec.  It knows no connection.  After it is made only its
- * reference count and the generator's state change.
+ * Private to the TLS codec.  It knows no connection.  Material (trust anchors,
+ * an own certificate, and the offer made with them) never changes once it is
+ * made: new files make new material, and a connection keeps what it began with.
  */
 #ifndef GCN_CODEC_TLS_CONFIG_H
 #define GCN_CODEC_TLS_CONFIG_H
 
+#include "codec/tls-session.h"
 #include "codec/tls.h"
 
 #include <mbedtls/build_info.h>
@@ -28,26 +30,102 @@
 #  include <mbedtls/ssl_ticket.h>
 #endif
 
+enum {
+  GCN__TLS_STAMP_WORDS = 7,
+  GCN__TLS_FILE_COUNT_MAX = 3, /* trust anchors, certificate, key */
+};
+
+/* By what one sees that a file is another one; all zeros if there is none. */
+struct gcn__tls_stamp {
+  uint64_t words[GCN__TLS_STAMP_WORDS];
+};
+
+struct gcn__tls_file {
+  const char* path; /* of the sources, or constant */
+  struct gcn__tls_stamp stamp;
+};
+
+/* Where material comes from.  A certificate and its key: texts, else files. */
+struct gcn__tls_sources {
+  char* ca_pem;
+  size_t ca_pem_size; /* its NUL not counted */
+  char* ca_path;
+  char* cert_pem;
+  char* cert_path;
+  char* key_pem;
+  char* key_path;
+  char* key_password;
+};
+
+struct gcn__tls_material {
+  const struct gcn__mem* mem;
+  size_t ref_count;
+  mbedtls_x509_crt anchors;
+  mbedtls_x509_crt certificates; /* the own chain; a client's is optional */
+  mbedtls_pk_context key;
+  /* As they were just before they were read. */
+  struct gcn__tls_file files[GCN__TLS_FILE_COUNT_MAX];
+  size_t file_count;
+  mbedtls_ssl_config ssl;
+};
+
 struct gcn__tls_config {
   const struct gcn__mem* mem;
   size_t ref_count;
   bool server;
+  bool tls12_only;
+  bool resume;
   const char* alpn[2]; /* NULL-terminated; Mbed TLS keeps the pointer */
   mbedtls_entropy_context entropy;
   mbedtls_ctr_drbg_context random;
-  mbedtls_x509_crt certificates; /* trust anchors, or the server's own */
-  mbedtls_pk_context key;        /* a server's */
 #if defined(GCN__TLS_TICKETS)
   mbedtls_ssl_ticket_context tickets;
 #endif
-  mbedtls_ssl_config ssl;
+  struct gcn__tls_sources sources;
+  struct gcn__tls_material* material;
+  struct gcn__tls_sessions sessions;
+  struct gcn__tls_counts counts;
+  uint64_t now_ms;                  /* as last told */
+  uint64_t look_ms;                 /* when to look at the files again */
+  char problem[GCN__TLS_TEXT_SIZE]; /* with new files; "" if none */
 };
 
-/* Fills `anchors` as the options say.  0, GCN__ENOMEM or GCN_ECONFIG with a
- * text. */
-int gcn__tls_anchors_load(const struct gcn__mem* mem,
+/* Copies what the options hold.  0 or GCN__ENOMEM; free it in any case. */
+int gcn__tls_sources_copy(const struct gcn__mem* mem,
                           const struct gcn__tls_client_options* options,
-                          mbedtls_x509_crt* anchors,
+                          struct gcn__tls_sources* sources);
+/* Wipes what is secret. */
+void gcn__tls_sources_free(const struct gcn__mem* mem,
+                           struct gcn__tls_sources* sources);
+
+/* Reads all sources of `config` and makes material of them, held once.
+ * 0, GCN__ENOMEM or GCN_ECONFIG with a text. */
+int gcn__tls_material_make(struct gcn__tls_config* config,
+                           struct gcn__tls_material** material,
+                           char text[GCN__TLS_TEXT_SIZE]);
+struct gcn__tls_material*
+gcn__tls_material_hold(struct gcn__tls_material* material);
+void gcn__tls_material_release(struct gcn__tls_material* material);
+
+/* Fills the anchors as the sources say and notes the file they came from.
+ * 0, GCN__ENOMEM or GCN_ECONFIG with a text. */
+int gcn__tls_anchors_load(const struct gcn__tls_sources* sources,
+                          struct gcn__tls_material* material,
                           char text[GCN__TLS_TEXT_SIZE]);
+
+/* Fills the own certificate and key, if the sources name them; a server's may
+ * have expired, to be shown to clients that must refuse it.
+ * 0, GCN__ENOMEM or GCN_ECONFIG with a text that begins with the option's
+ * name. */
+int gcn__tls_identity_load(struct gcn__tls_config* config,
+                           struct gcn__tls_material* material,
+                           char text[GCN__TLS_TEXT_SIZE]);
+
+/* Adds a file to those that `material` was made of. */
+void gcn__tls_file_note(struct gcn__tls_material* material, const char* path);
+/* Whether one of them is another file by now. */
+bool gcn__tls_files_changed(const struct gcn__tls_material* material);
+/* NULL, or why it is not a file that can be read without waiting. */
+const char* gcn__tls_file_problem(const char* path);
 
 #endif

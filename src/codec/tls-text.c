@@ -36,15 +36,17 @@ static const struct sentence alerts[] = {
     {20, "bad_record_mac"},
     {21, "decryption_failed"},
     {22, "record_overflow"},
-    {40, "handshake_failure: no common version, cipher suite or group"},
+    {40, "handshake_failure: no common version, cipher suite, group or kind of "
+         "certificate (Ed25519 is not supported), or it wants a client "
+         "certificate"},
     {41, "no_certificate"},
-    {42, "bad_certificate"},
+    {42, "bad_certificate: it does not accept the client certificate"},
     {43, "unsupported_certificate"},
     {44, "certificate_revoked"},
-    {45, "certificate_expired"},
+    {45, "certificate_expired: the client certificate has expired"},
     {46, "certificate_unknown"},
     {47, "illegal_parameter"},
-    {48, "unknown_ca"},
+    {48, "unknown_ca: it does not know who issued the client certificate"},
     {49, "access_denied"},
     {50, "decode_error"},
     {51, "decrypt_error"},
@@ -221,6 +223,20 @@ static void say_verdict(const struct gcn__tls_fault* fault, char* text) {
            (unsigned)-fault->detail);
 }
 
+/* A certificate that Mbed TLS cannot read because it does not know the kind of
+ * its key or of its signature; sometimes it then goes on with an empty one. */
+static bool is_unknown_kind(const struct gcn__tls_fault* fault) {
+  if (fault->open || fault->detail >= 0) return false;
+  if (fault->verify->unreadable) return true;
+  switch (fault->detail + (-fault->detail & LOW_MASK)) {
+  case MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG:
+  case MBEDTLS_ERR_PK_UNKNOWN_PK_ALG:
+  case MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE:
+  case MBEDTLS_ERR_PK_INVALID_ALG: return true;
+  default: return false;
+  }
+}
+
 /* Every code of Mbed TLS's X.509 module, and the two by which the TLS module
  * reports its own checks of a certificate. */
 static bool about_certificate(int detail) {
@@ -288,6 +304,12 @@ int gcn__tls_judge(const struct gcn__tls_fault* fault,
   if (gcn__tls_out_of_memory(fault->detail)) {
     say(text, "out of memory in the TLS layer");
     return GCN__ENOMEM;
+  }
+  if (is_unknown_kind(fault)) {
+    say(text, "the server's certificate is of a kind, or signed in a way, that "
+              "is not supported (Ed25519 is one); RSA, or ECDSA with P-256, "
+              "P-384 or P-521, is needed");
+    return GCN_ETLSVERIFY;
   }
   if (about_certificate(fault->detail)) {
     say_verdict(fault, text);

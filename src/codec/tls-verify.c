@@ -129,6 +129,8 @@ int gcn__tls_verify_certificate(void* ctx, mbedtls_x509_crt* certificate,
                                 int depth, uint32_t* flags) {
   struct gcn__tls_verify* verify = ctx;
   if (depth == 0) {
+    verify->seen = true;
+    verify->unreadable = certificate->raw.p == NULL;
     check_names(verify, certificate);
     if (!verify->matched) *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
   }

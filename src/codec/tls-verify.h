@@ -23,7 +23,9 @@ struct gcn__tls_verify {
   unsigned char ip[16];
   size_t ip_size; /* 0: `host` is a name; else 4 or 16 */
 
-  bool matched;           /* the leaf names the host */
+  bool seen;              /* there was a leaf ... */
+  bool unreadable;        /* ... but Mbed TLS does not know its signature */
+  bool matched;           /* it names the host */
   bool has_san;           /* the leaf has a subjectAltName */
   bool self_issued;       /* the certificate that is not trusted names itself */
   uint32_t flags;         /* MBEDTLS_X509_BADCERT_*, of the whole chain */

@@ -5,13 +5,15 @@
  * Mbed TLS asks for exactly the bytes of the next record, so nothing it has not
  * asked for leaves the caller's span, and what it has decrypted but not handed
  * out is at most one record.  OPEN is reached in one place, and by a client
- * only after the verify callback has seen the host's name in the leaf.
+ * only after the verify callback has seen the host's name in the leaf, in this
+ * handshake or in the one whose session it resumes.
  */
 #include "codec/tls.h"
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "codec/tls-config.h"
+#include "codec/tls-session.h"
 #include "codec/tls-text.h"
 #include "codec/tls-verify.h"
 
@@ -30,6 +32,7 @@ _Static_assert((int)HEADER_SIZE == (int)GCN__TLS_FIRST_SIZE,
 
 struct gcn__tls {
   struct gcn__tls_config* config;
+  struct gcn__tls_material* material; /* the one in use when we began */
   const struct gcn__mem* mem;
   struct gcn__buf* out;
   struct gcn__span in; /* what the current call may still take */
@@ -51,6 +54,11 @@ struct gcn__tls {
   /* Since plaintext last came out. */
   int idle_records;
   int idle_steps;
+
+  struct gcn__tls_session offered; /* none: the handshake is a full one */
+  uint64_t born_ms;                /* when the certificate was verified */
+  bool resumed;
+  bool heard; /* plaintext has come */
 
   int error; /* the first; then state is FAILED */
   int detail;
@@ -186,14 +194,29 @@ static int set_host(struct gcn__tls* tls, const char* host) {
   return mbedtls_ssl_set_hostname(&tls->ssl, name) == 0 ? 0 : GCN__ENOMEM;
 }
 
+/* Without a session, or with one that Mbed TLS will not have, it is a full
+ * handshake. */
+static int offer_session(struct gcn__tls* tls) {
+  struct gcn__tls_config* config = tls->config;
+  if (!config->resume || tls->state == GCN__TLS_FAILED) return 0;
+  gcn__tls_sessions_take(&config->sessions, tls->verify.host, config->now_ms,
+                         &tls->offered);
+  if (tls->offered.bytes == NULL) return 0;
+  int rc = gcn__tls_session_offer(&tls->offered, &tls->ssl);
+  if (rc != 0) gcn__tls_session_drop(config->mem, &tls->offered);
+  return rc == GCN__ENOMEM ? rc : 0;
+}
+
 static int set_up(struct gcn__tls* tls, const char* host) {
-  int rc = mbedtls_ssl_setup(&tls->ssl, &tls->config->ssl);
+  int rc = mbedtls_ssl_setup(&tls->ssl, &tls->material->ssl);
   /* Out of memory for a handshake, Mbed TLS 3.6 keeps half of one but forgets
    * the configuration, which mbedtls_ssl_free() then reads. */
-  tls->ssl.MBEDTLS_PRIVATE(conf) = &tls->config->ssl;
+  tls->ssl.MBEDTLS_PRIVATE(conf) = &tls->material->ssl;
   if (rc != 0) return gcn__tls_out_of_memory(rc) ? GCN__ENOMEM : GCN_ETLS;
   mbedtls_ssl_set_bio(&tls->ssl, tls, deliver, receive, NULL);
-  return host == NULL ? 0 : set_host(tls, host);
+  if (host == NULL) return 0;
+  rc = set_host(tls, host);
+  return rc == 0 ? offer_session(tls) : rc;
 }
 
 int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
@@ -205,6 +228,7 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
   struct gcn__tls* made = gcn__alloc_zero(mem, sizeof(*made));
   if (made == NULL) return GCN__ENOMEM;
   made->config = gcn__tls_config_hold(config);
+  made->material = gcn__tls_material_hold(config->material);
   made->mem = mem;
   made->out = out;
   made->in = GCN__SPAN("");
@@ -223,6 +247,8 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
 void gcn__tls_free(struct gcn__tls* tls) {
   if (tls == NULL) return;
   mbedtls_ssl_free(&tls->ssl);
+  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+  gcn__tls_material_release(tls->material);
   gcn__tls_config_release(tls->config);
   gcn__free(tls->mem, tls, sizeof(*tls));
 }
@@ -232,14 +258,70 @@ static void note_progress(struct gcn__tls* tls) {
   tls->idle_steps = 0;
 }
 
+static bool is_tls12(const struct gcn__tls* tls) {
+  return mbedtls_ssl_get_version_number(&tls->ssl) ==
+         MBEDTLS_SSL_VERSION_TLS1_2;
+}
+
+/* For the next connection to this host.  Material that is not in use any more
+ * leaves nothing behind: others may be trusted by now. */
+static void keep_session(struct gcn__tls* tls) {
+  struct gcn__tls_config* config = tls->config;
+  if (!config->resume || tls->material != config->material) return;
+  const struct gcn__tls_session* refused =
+      tls->offered.bytes != NULL && !tls->resumed ? &tls->offered : NULL;
+  struct gcn__tls_session session;
+  int rc = gcn__tls_session_export(&tls->ssl, refused, config->mem, &session);
+  if (rc != 0) return; /* the next handshake is a full one */
+  memcpy(session.host, tls->verify.host, sizeof(session.host));
+  session.born_ms = tls->born_ms;
+  gcn__tls_sessions_put(&config->sessions, &session);
+}
+
+/* A TLS 1.2 session comes with the handshake.  It is not kept before the server
+ * has said something: one that is resumed and then met with silence, or an
+ * alert, must not be offered for ever. */
+static void note_data(struct gcn__tls* tls) {
+  note_progress(tls);
+  if (tls->heard) return;
+  tls->heard = true;
+  if (tls->config->server || !is_tls12(tls)) return;
+  keep_session(tls);
+  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+}
+
+/* Mbed TLS shows us a certificate, or has the server prove that it knows the
+ * key of the session we offered, which was kept under this host's name after
+ * its certificate was verified. */
+static bool is_proven(struct gcn__tls* tls) {
+  if (mbedtls_ssl_get_verify_result(&tls->ssl) != 0) return false;
+  if (tls->verify.flags != 0) return false;
+  if (tls->verify.seen) return tls->verify.matched;
+  tls->resumed = tls->offered.bytes != NULL;
+  return tls->resumed;
+}
+
+/* In TLS 1.3 what was offered is settled; see note_data() for TLS 1.2. */
+static void settle_offer(struct gcn__tls* tls) {
+  struct gcn__tls_counts* counts = &tls->config->counts;
+  if (tls->resumed) {
+    counts->resumed++;
+    tls->born_ms = tls->offered.born_ms;
+  } else {
+    counts->full++;
+    tls->born_ms = tls->config->now_ms;
+  }
+  if (is_tls12(tls)) return;
+  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+}
+
 static int open_up(struct gcn__tls* tls) {
   bool client = !tls->config->server;
-  bool proven = tls->verify.matched && tls->verify.flags == 0 &&
-                mbedtls_ssl_get_verify_result(&tls->ssl) == 0;
-  if (client && !proven) {
+  if (client && !is_proven(tls)) {
     return fail(tls, GCN_ETLSVERIFY,
                 "the server's certificate was not checked");
   }
+  if (client) settle_offer(tls);
   tls->state = GCN__TLS_OPEN;
   tls->version = mbedtls_ssl_get_version(&tls->ssl);
   tls->suite = mbedtls_ssl_get_ciphersuite(&tls->ssl);
@@ -247,13 +329,19 @@ static int open_up(struct gcn__tls* tls) {
   return 0;
 }
 
+static bool is_ticket(int rc) {
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+  return rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+#else
+  (void)rc;
+  return false;
+#endif
+}
+
 /* Mbed TLS stopped without an error: it has dealt with something that was no
  * data, and wants to be called again. */
 static bool is_idle_step(int rc) {
-  return rc == MBEDTLS_ERR_SSL_WANT_READ ||
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
-         rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET ||
-#endif
+  return rc == MBEDTLS_ERR_SSL_WANT_READ || is_ticket(rc) ||
          rc == 0; /* an empty record */
 }
 
@@ -294,9 +382,11 @@ static int drain(struct gcn__tls* tls, char* plain, size_t plain_size,
                               plain_size - *used);
     if (rc > 0) {
       *used += (size_t)rc;
-      note_progress(tls);
+      note_data(tls);
       continue;
     }
+    /* Here and now: Mbed TLS overwrites it with the next one. */
+    if (is_ticket(rc)) keep_session(tls);
     if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) return close_down(tls);
     if (!is_idle_step(rc)) return fail_with(tls, rc);
     if (rc == MBEDTLS_ERR_SSL_WANT_READ && tls->starved) return 0;
@@ -385,6 +475,9 @@ int gcn__tls_detail(const struct gcn__tls* tls) {
 }
 const char* gcn__tls_error(const struct gcn__tls* tls) {
   return tls->text;
+}
+bool gcn__tls_resumed(const struct gcn__tls* tls) {
+  return tls->resumed;
 }
 const char* gcn__tls_version(const struct gcn__tls* tls) {
   return tls->version;

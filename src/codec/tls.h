@@ -28,8 +28,8 @@ enum {
   GCN__TLS_IDLE_RECORDS_MAX = 32,
 };
 
-/* Parsed once, shared by any number of connections of one loop.  Reference
- * counted; not thread-safe. */
+/* Shared by any number of connections of one loop, which resume each other's
+ * sessions.  Reference counted; not thread-safe. */
 struct gcn__tls_config;
 
 struct gcn__tls_client_options {
@@ -38,13 +38,24 @@ struct gcn__tls_client_options {
    * as passed by the caller in ca_path). */
   struct gcn__span ca_pem; /* absent: not used */
   const char* ca_path;     /* NULL: not used */
-  bool tls12_only;         /* for tests; 1.3 is offered by default */
+  /* A certificate for servers that ask for one, the chain behind it, and its
+   * key, RSA or ECDSA: each a PEM text, else a file; NULL: not used.  The
+   * password is for an encrypted key.  All are copied. */
+  const char* client_cert_pem;
+  const char* client_cert_path;
+  const char* client_key_pem;
+  const char* client_key_path;
+  const char* client_key_password;
+  bool no_resume;  /* every handshake is a full one */
+  bool tls12_only; /* for tests; 1.3 is offered by default */
 };
 
 /* Reads files, so it blocks for some milliseconds: call it once per client.  A
  * store that parses in part is fine as long as it holds one certificate.
  * 0, GCN__ENOMEM, GCN_EENTROPY, GCN_ECONFIG (a file that is missing or does not
- * parse); `text` then says which and why. */
+ * parse, a key that does not fit its certificate, a client certificate that has
+ * expired); `text` then says which and why.  If it is about the client's
+ * certificate, it begins with the name of the field above. */
 int gcn__tls_config_client(const struct gcn__mem* mem,
                            const struct gcn__tls_client_options* options,
                            struct gcn__tls_config** config,
@@ -58,6 +69,26 @@ int gcn__tls_config_server(const struct gcn__mem* mem,
                            char text[GCN__TLS_TEXT_SIZE]);
 struct gcn__tls_config* gcn__tls_config_hold(struct gcn__tls_config* config);
 void gcn__tls_config_release(struct gcn__tls_config* config); /* NULL is fine */
+
+/* Looks at most once a second, by `now_ms` on the caller's clock, whether the
+ * files that the configuration was made of (the system's store is one, too)
+ * have changed, and reads them again.  Handshakes from then on use the new
+ * ones, connections keep those they began with, and no session is resumed
+ * across the change.  To be called before each handshake; without it nothing
+ * is ever read again, and sessions do not age.
+ * 0: nothing new; 1: read again.  GCN__ENOMEM, GCN_ECONFIG: the new files are
+ * of no use, the old ones stay in use, and `why` says what is wrong; told once,
+ * though it is tried again at each look. */
+int gcn__tls_config_refresh(struct gcn__tls_config* config, uint64_t now_ms,
+                            char why[GCN__TLS_TEXT_SIZE]);
+
+/* A client's handshakes that came to their end. */
+struct gcn__tls_counts {
+  uint64_t full;
+  uint64_t resumed;
+};
+struct gcn__tls_counts
+gcn__tls_config_counts(const struct gcn__tls_config* config);
 
 /* The configuration's seeded generator; valid as long as it is held. */
 struct gcn__entropy gcn__tls_config_entropy(struct gcn__tls_config* config);
@@ -79,6 +110,11 @@ struct gcn__tls;
  * and belongs to the caller; if it cannot take a record, the context fails with
  * the buffer's error.  A client offers ALPN "http/1.1".  Some 40 KB per context
  * come from Mbed TLS's own allocator, not from `mem`.
+ *
+ * A client offers the newest session that the configuration holds for `host`,
+ * which is thereby used up: whatever becomes of this handshake, the same ticket
+ * is not offered twice.  A server that does not want it makes a full handshake
+ * of it.  Where memory is short, sessions are not kept.
  * 0, GCN__ENOMEM, GCN_ETLS. */
 int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
                  const char* host, struct gcn__buf* out, struct gcn__tls** tls);
@@ -114,6 +150,8 @@ bool gcn__tls_pending(const struct gcn__tls* tls);
  * remedy, e.g. "certificate expired; check the local clock". */
 int gcn__tls_detail(const struct gcn__tls* tls);
 const char* gcn__tls_error(const struct gcn__tls* tls);
+/* Whether the handshake resumed a session; false before it is over. */
+bool gcn__tls_resumed(const struct gcn__tls* tls);
 /* "TLSv1.3", "TLS1-3-AES-128-GCM-SHA256"; "" before the handshake is over. */
 const char* gcn__tls_version(const struct gcn__tls* tls);
 const char* gcn__tls_suite(const struct gcn__tls* tls);

@@ -12,11 +12,14 @@
 #include "base/err.h"
 #include "tls-pair.h"
 
+#include <fcntl.h>
 #include <mbedtls/build_info.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <mbedtls/platform.h>
@@ -24,6 +27,7 @@
 
 enum {
   SAMPLES = 300,
+  RESUMED_SAMPLES = 60, /* each takes two handshakes, in two versions */
   NO_FAULT = -1,
 };
 
@@ -87,7 +91,8 @@ static void free_what_upstream_leaks(long idle) {
 
 static struct gcn__pki* pki;
 static struct site site;
-static struct gcn__tls_config* stranger; /* does not trust the site */
+static struct gcn__tls_config* stranger;  /* does not trust the site */
+static struct gcn__tls_config* forgetful; /* never resumes */
 
 static int set_up(void** state) {
   (void)state;
@@ -103,12 +108,20 @@ static int set_up(void** state) {
   }
   site_init(&site, pki, NULL, GCN__PKI_SOUND);
   stranger = client_config(gcn__pki_ca(other), false);
+  const struct gcn__tls_client_options options = {
+      .ca_pem = gcn__span_str(gcn__pki_ca(pki)), .no_resume = true};
+  char text[GCN__TLS_TEXT_SIZE];
+  gcn__tls_config_client(&gcn__mem_libc, &options, &forgetful, text);
+  if (forgetful == NULL) {
+    return -1;
+  }
   gcn__pki_free(other);
   return 0;
 }
 
 static int tear_down(void** state) {
   (void)state;
+  gcn__tls_config_release(forgetful);
   gcn__tls_config_release(stranger);
   site_deinit(&site);
   gcn__pki_free(pki);
@@ -156,29 +169,62 @@ static bool converse(struct gcn__tls_config* client) {
 }
 
 /* Every site of the setting up, and then a spread of the others. */
-static long site_of(int sample, long total) {
-  return sample < SAMPLES / 6 ? sample : total * sample / SAMPLES;
+static long site_of(int sample, int samples, long total) {
+  return sample < samples / 6 ? sample : total * sample / samples;
 }
 
 static void connections_survive_or_end(void** state) {
   (void)state;
-  assert_true(converse(site.client));
+  assert_true(converse(forgetful));
   const long idle = live;
   allocations = 0;
-  assert_true(converse(site.client));
+  assert_true(converse(forgetful));
   const long total = allocations;
   assert_true(total > 100 || !HAS_HOOK);
   assert_int_equal(live, idle);
   int ended = 0;
   for (int i = 0; i < SAMPLES && HAS_HOOK; i++) {
-    countdown = site_of(i, total);
-    ended += !converse(site.client);
+    countdown = site_of(i, SAMPLES, total);
+    ended += !converse(forgetful);
     countdown = NO_FAULT;
     free_what_upstream_leaks(idle);
     assert_int_equal(live, idle);
   }
   assert_true(ended > SAMPLES / 2 || !HAS_HOOK);
-  assert_true(converse(site.client));
+  assert_true(converse(forgetful));
+}
+
+/* A session is there to be offered, and the next one to be kept, which alone
+ * may fail without ending the connection. */
+static void resumptions_survive_or_end(void** state) {
+  (void)state;
+  for (int old = 0; old < 2; old++) {
+    struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), old == 1);
+    assert_true(converse(client));
+    const long idle = live;
+    allocations = 0;
+    assert_true(converse(client));
+    const long total = allocations;
+    assert_int_equal(gcn__tls_config_counts(client).resumed, 1);
+    assert_int_equal(live, idle);
+    int ended = 0;
+    for (int i = 0; i < RESUMED_SAMPLES && HAS_HOOK; i++) {
+      assert_true(converse(client)); /* there may be no session yet */
+      const uint64_t resumed = gcn__tls_config_counts(client).resumed;
+      countdown = site_of(i, RESUMED_SAMPLES, total);
+      const bool good = converse(client);
+      ended += !good;
+      countdown = NO_FAULT;
+      /* It was offered, so it was resumed or it failed. */
+      assert_true(!good ||
+                  gcn__tls_config_counts(client).resumed == resumed + 1);
+      free_what_upstream_leaks(idle);
+      assert_int_equal(live, idle);
+    }
+    assert_true(ended > RESUMED_SAMPLES / 4 || !HAS_HOOK);
+    assert_true(converse(client));
+    gcn__tls_config_release(client);
+  }
 }
 
 static void nobody_is_trusted_for_lack_of_memory(void** state) {
@@ -188,7 +234,7 @@ static void nobody_is_trusted_for_lack_of_memory(void** state) {
   const long total = allocations;
   const long idle = live;
   for (int i = 0; i < SAMPLES && HAS_HOOK; i++) {
-    countdown = site_of(i, total);
+    countdown = site_of(i, SAMPLES, total);
     assert_false(converse(stranger));
     countdown = NO_FAULT;
     free_what_upstream_leaks(idle);
@@ -200,6 +246,22 @@ static void nobody_is_trusted_for_lack_of_memory(void** state) {
 static int try_client(void) {
   const struct gcn__tls_client_options options = {
       .ca_pem = gcn__span_str(gcn__pki_ca(pki))};
+  struct gcn__tls_config* config = NULL;
+  char text[GCN__TLS_TEXT_SIZE];
+  const int rc =
+      gcn__tls_config_client(&gcn__mem_libc, &options, &config, text);
+  assert_int_equal(rc == 0, config != NULL);
+  assert_int_equal(rc == 0, text[0] == '\0');
+  gcn__tls_config_release(config);
+  return rc;
+}
+
+/* The same with a certificate of its own. */
+static int try_own(void) {
+  const struct gcn__tls_client_options options = {
+      .ca_pem = gcn__span_str(gcn__pki_ca(pki)),
+      .client_cert_pem = site.certificate,
+      .client_key_pem = site.key};
   struct gcn__tls_config* config = NULL;
   char text[GCN__TLS_TEXT_SIZE];
   const int rc =
@@ -224,7 +286,7 @@ static int try_server(void) {
 
 static void configurations_survive_or_fail(void** state) {
   (void)state;
-  int (*const tries[])(void) = {try_client, try_server};
+  int (*const tries[])(void) = {try_client, try_own, try_server};
   for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
     allocations = 0;
     const long idle = live;
@@ -241,11 +303,47 @@ static void configurations_survive_or_fail(void** state) {
   }
 }
 
+/* A look that fails leaves the old anchors in use; the next one works. */
+static void reloads_survive_or_fail(void** state) {
+  (void)state;
+  char path[] = "/tmp/gcn-tls-XXXXXX";
+  FILE* file = fdopen(mkstemp(path), "w");
+  assert_non_null(file);
+  assert_true(fputs(gcn__pki_ca(pki), file) >= 0);
+  assert_int_equal(fclose(file), 0);
+  const struct gcn__tls_client_options options = {.ca_path = path,
+                                                  .no_resume = true};
+  struct gcn__tls_config* client = NULL;
+  char text[GCN__TLS_TEXT_SIZE];
+  assert_int_equal(
+      gcn__tls_config_client(&gcn__mem_libc, &options, &client, text), 0);
+  const long idle = live;
+  int failed = 0;
+  int rc = GCN__ENOMEM;
+  for (long n = 0; rc != 1; n++) {
+    const struct timespec times[2] = {{.tv_sec = n + 1}, {.tv_sec = n + 1}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    countdown = HAS_HOOK ? n : NO_FAULT;
+    rc = gcn__tls_config_refresh(client, (uint64_t)n * 1000, text);
+    countdown = NO_FAULT;
+    assert_true(rc == 1 || rc == 0 || rc == GCN__ENOMEM || rc == GCN_ECONFIG);
+    assert_int_equal(rc < 0, text[0] != '\0');
+    failed += rc != 1;
+    assert_int_equal(live, idle);
+  }
+  assert_true(failed > 10 || !HAS_HOOK);
+  assert_true(converse(client));
+  gcn__tls_config_release(client);
+  unlink(path);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(connections_survive_or_end),
+      cmocka_unit_test(resumptions_survive_or_end),
       cmocka_unit_test(nobody_is_trusted_for_lack_of_memory),
       cmocka_unit_test(configurations_survive_or_fail),
+      cmocka_unit_test(reloads_survive_or_fail),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -107,7 +107,7 @@ static void shake_hands(struct peer* peer) {
 
 static void peer_open(struct peer* peer, bool tls12_only) {
   struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), tls12_only);
-  peer_init(peer, client, &site.server->ssl);
+  peer_init(peer, client, &site.server->material->ssl);
   gcn__tls_config_release(client);
   shake_hands(peer);
   assert_int_equal(gcn__tls_state(peer->client.tls), GCN__TLS_OPEN);
@@ -276,9 +276,12 @@ static void a_fatal_alert_is_named(void** state) {
 
 /* The handshake of a server that sends so many TLS 1.3 tickets. */
 static size_t take_tickets(struct peer* peer, uint16_t count) {
-  mbedtls_ssl_config* ssl = &site.server->ssl;
+  mbedtls_ssl_config* ssl = &site.server->material->ssl;
   mbedtls_ssl_conf_new_session_tickets(ssl, count);
-  peer_init(peer, site.client, ssl);
+  /* A client of its own: who resumes gets one ticket at most. */
+  struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
+  peer_init(peer, client, ssl);
+  gcn__tls_config_release(client);
   shake_hands(peer);
   mbedtls_ssl_conf_new_session_tickets(ssl, 1);
   return peer->sent;
@@ -309,7 +312,7 @@ static void a_flood_of_tickets_is_refused(void** state) {
 
 static void another_protocol_is_refused(void** state) {
   (void)state;
-  mbedtls_ssl_config* ssl = &site.server->ssl;
+  mbedtls_ssl_config* ssl = &site.server->material->ssl;
   const char* h2[] = {"h2", NULL};
   assert_int_equal(mbedtls_ssl_conf_alpn_protocols(ssl, h2), 0);
   struct peer peer;
@@ -325,10 +328,11 @@ static void no_common_suite_is_refused(void** state) {
   (void)state;
   static const int odd[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, 0};
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
-  mbedtls_ssl_conf_ciphersuites(&server->ssl, odd);
-  mbedtls_ssl_conf_max_tls_version(&server->ssl, MBEDTLS_SSL_VERSION_TLS1_2);
+  mbedtls_ssl_conf_ciphersuites(&server->material->ssl, odd);
+  mbedtls_ssl_conf_max_tls_version(&server->material->ssl,
+                                   MBEDTLS_SSL_VERSION_TLS1_2);
   struct peer peer;
-  peer_init(&peer, site.client, &server->ssl);
+  peer_init(&peer, site.client, &server->material->ssl);
   shake_hands(&peer);
   assert_failed(&peer.client, GCN_ETLS, "alert 40, handshake_failure");
   peer_deinit(&peer);
@@ -354,16 +358,18 @@ static void every_suite_and_group_works(void** state) {
   for (size_t i = 0; i < 6 + 4; i++) {
     struct gcn__tls_config* server = server_config(site.certificate, site.key);
     if (i < 6) {
-      mbedtls_ssl_conf_ciphersuites(&server->ssl, suites[i]);
-      mbedtls_ssl_conf_max_tls_version(&server->ssl,
+      mbedtls_ssl_conf_ciphersuites(&server->material->ssl, suites[i]);
+      mbedtls_ssl_conf_max_tls_version(&server->material->ssl,
                                        i < 3 ? MBEDTLS_SSL_VERSION_TLS1_3
                                              : MBEDTLS_SSL_VERSION_TLS1_2);
     } else {
       /* All but the first cost a HelloRetryRequest. */
-      mbedtls_ssl_conf_groups(&server->ssl, groups[i - 6]);
+      mbedtls_ssl_conf_groups(&server->material->ssl, groups[i - 6]);
     }
+    struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
     struct peer peer;
-    peer_init(&peer, site.client, &server->ssl);
+    peer_init(&peer, client, &server->material->ssl);
+    gcn__tls_config_release(client);
     shake_hands(&peer);
     assert_string_equal(gcn__tls_error(peer.client.tls), "");
     assert_int_equal(gcn__tls_state(peer.client.tls), GCN__TLS_OPEN);
@@ -379,11 +385,13 @@ static void every_suite_and_group_works(void** state) {
 static void a_client_certificate_is_asked_for_in_vain(void** state) {
   (void)state;
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
-  mbedtls_ssl_conf_authmode(&server->ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(&server->ssl, &site.client->certificates, NULL);
+  mbedtls_ssl_conf_authmode(&server->material->ssl,
+                            MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_ca_chain(&server->material->ssl,
+                            &site.client->material->anchors, NULL);
   struct gcn__tls_config* old = client_config(gcn__pki_ca(pki), true);
   struct peer peer;
-  peer_init(&peer, old, &server->ssl);
+  peer_init(&peer, old, &server->material->ssl);
   gcn__tls_config_release(old);
   shake_hands(&peer);
   /* We send an empty list; Mbed TLS's server then hangs up without a word. */
@@ -392,8 +400,9 @@ static void a_client_certificate_is_asked_for_in_vain(void** state) {
   assert_failed(&peer.client, GCN_ETLS, "ended during the TLS handshake");
   peer_deinit(&peer);
 
-  mbedtls_ssl_conf_authmode(&server->ssl, MBEDTLS_SSL_VERIFY_OPTIONAL);
-  peer_init(&peer, site.client, &server->ssl);
+  mbedtls_ssl_conf_authmode(&server->material->ssl,
+                            MBEDTLS_SSL_VERIFY_OPTIONAL);
+  peer_init(&peer, site.client, &server->material->ssl);
   shake_hands(&peer);
   assert_int_equal(gcn__tls_state(peer.client.tls), GCN__TLS_OPEN);
   peer_deinit(&peer);

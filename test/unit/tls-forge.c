@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 #include <mbedtls/ctr_drbg.h>
@@ -36,6 +37,14 @@ static void source_deinit(struct source* source) {
 
 static void make_key(struct source* source, mbedtls_pk_context* key,
                      const struct forgery* forgery) {
+  if (forgery->key_pem != NULL) {
+    assert_int_equal(
+        mbedtls_pk_parse_key(key, (const unsigned char*)forgery->key_pem,
+                             strlen(forgery->key_pem) + 1, NULL, 0,
+                             mbedtls_ctr_drbg_random, &source->random),
+        0);
+    return;
+  }
   const mbedtls_pk_type_t type =
       forgery->rsa_bits > 0 ? MBEDTLS_PK_RSA : MBEDTLS_PK_ECKEY;
   assert_int_equal(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(type)), 0);

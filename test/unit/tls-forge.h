@@ -23,6 +23,7 @@ struct forgery {
   struct forged* issuer; /* NULL: itself */
   mbedtls_ecp_group_id curve;
   unsigned rsa_bits;        /* not 0: RSA instead */
+  const char* key_pem;      /* not NULL: this key instead */
   mbedtls_md_type_t digest; /* 0: SHA-256 */
   const char* until;        /* NULL: 2099 */
   int is_ca;
