@@ -38,7 +38,9 @@
   X(ENEVER, -20021, "internal error: impossible input for this state")         \
   X(EREDIRECT, -20022, "the service answered with a redirect")                 \
   X(EENTROPY, -20023, "the system's source of random numbers failed")          \
-  X(ECONFIG, -20024, "the configuration is not valid")
+  X(ECONFIG, -20024, "the configuration is not valid")                         \
+  X(EPROXY, -20025, "the proxy did not open a tunnel to the host")             \
+  X(EPROXYAUTH, -20026, "the proxy did not accept the login")
 /* clang-format on */
 
 enum {
