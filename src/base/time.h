@@ -21,6 +21,10 @@ static inline uint64_t gcn__time_until(uint64_t at_ms, uint64_t now_ms) {
   return at_ms > now_ms ? at_ms - now_ms : 0;
 }
 
+static inline uint64_t gcn__time_max(uint64_t a_ms, uint64_t b_ms) {
+  return a_ms > b_ms ? a_ms : b_ms;
+}
+
 static inline uint64_t gcn__time_min(uint64_t a_ms, uint64_t b_ms) {
   return a_ms < b_ms ? a_ms : b_ms;
 }

@@ -8,16 +8,7 @@
 #include "base/assert.h"
 #include "base/time.h"
 
-#include <netinet/tcp.h>
-
-enum {
-  KEEPALIVE_IDLE_S = 30,
-  KEEPALIVE_STEP_S = 10,
-  KEEPALIVE_COUNT = 3,
-  /* How long sent bytes may stay unacknowledged: a dead path is noticed by the
-   * kernel even while we only write. */
-  USER_TIMEOUT_MS = 30000,
-};
+#include <unistd.h>
 
 bool gcn__dial_error_tells_more(int error, int other) {
   if (other == 0) return true;
@@ -33,27 +24,6 @@ bool gcn__dial_error_tells_more(int error, int other) {
   }
 }
 
-/* Best effort: a system that refuses one of these still has our own silence
- * deadlines. */
-static void tune(uv_tcp_t* tcp) {
-  uv_os_fd_t fd;
-  uv_tcp_nodelay(tcp, 1);
-  uv_tcp_keepalive(tcp, 1, KEEPALIVE_IDLE_S);
-  if (uv_fileno((const uv_handle_t*)tcp, &fd) != 0) return;
-#ifdef TCP_KEEPINTVL
-  int step_s = KEEPALIVE_STEP_S;
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &step_s, sizeof step_s);
-#endif
-#ifdef TCP_KEEPCNT
-  int count = KEEPALIVE_COUNT;
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-#endif
-#ifdef TCP_USER_TIMEOUT
-  unsigned timeout_ms = USER_TIMEOUT_MS;
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-#endif
-}
-
 static void on_closed(uv_handle_t* handle) {
   struct gcn__attempt* attempt = handle->data;
   struct gcn__dial* dial = attempt->dial;
@@ -64,8 +34,9 @@ void gcn__attempt_close(struct gcn__attempt* attempt, bool abort) {
   if (!attempt->open) return;
   attempt->open = false;
   /* The reset fails on a socket that never connected. */
-  if (abort && uv_tcp_close_reset(&attempt->tcp, on_closed) == 0) return;
-  uv_close((uv_handle_t*)&attempt->tcp, on_closed);
+  bool reset = abort && attempt->handle.type == UV_TCP &&
+               uv_tcp_close_reset(&attempt->tcp, on_closed) == 0;
+  if (!reset) uv_close(&attempt->handle, on_closed);
 }
 
 static void note_error(struct gcn__dial* dial, int error) {
@@ -97,17 +68,23 @@ static void on_connect(uv_connect_t* request, int status) {
   gcn__dial_woken(dial, dial->next_ms);
 }
 
+/* The handle is initialised. */
+static void put_on_loop(struct gcn__attempt* attempt) {
+  struct gcn__dial* dial = attempt->dial;
+  attempt->open = true;
+  attempt->handle.data = attempt;
+  dial->acquired(dial->ctx);
+  if (!dial->referenced) uv_unref(&attempt->handle);
+}
+
 static int open_attempt(struct gcn__dial* dial, struct gcn__attempt* attempt,
                         const union gcn__address* address) {
   attempt->dial = dial;
   int error = uv_tcp_init_ex(dial->loop, &attempt->tcp, address->any.sa_family);
   if (error != 0) return error; /* then the handle is not on the loop */
-  attempt->open = true;
-  attempt->tcp.data = attempt;
+  put_on_loop(attempt);
   attempt->request.data = attempt;
-  dial->acquired(dial->ctx);
-  if (!dial->referenced) uv_unref((uv_handle_t*)&attempt->tcp);
-  tune(&attempt->tcp);
+  attempt->refused = gcn__socket_tune(&attempt->tcp, &dial->socket);
   error = uv_tcp_connect(&attempt->request, &attempt->tcp, &address->any,
                          on_connect);
   if (error != 0) gcn__attempt_close(attempt, false);
@@ -146,6 +123,48 @@ void gcn__dial_start(struct gcn__dial* dial,
   try_addresses(dial, now_ms);
 }
 
+/* libuv has stream handles of two types for them; a pipe is what it calls an
+ * AF_UNIX socket. */
+static int init_adopted(struct gcn__attempt* attempt, int family) {
+  uv_loop_t* loop = attempt->dial->loop;
+  return family == AF_UNIX ? uv_pipe_init(loop, &attempt->pipe, 0)
+                           : uv_tcp_init(loop, &attempt->tcp);
+}
+
+static int open_adopted(struct gcn__attempt* attempt, uv_os_sock_t fd) {
+  if (attempt->handle.type != UV_TCP) return uv_pipe_open(&attempt->pipe, fd);
+  int error = uv_tcp_open(&attempt->tcp, fd);
+  if (error != 0) return error;
+  attempt->refused = gcn__socket_tune(&attempt->tcp, &attempt->dial->socket);
+  return 0;
+}
+
+int gcn__dial_adopt(struct gcn__dial* dial, uv_os_sock_t fd,
+                    struct gcn__attempt** out) {
+  GCN__ASSERT(dial->next == 0);
+  struct gcn__attempt* attempt = &dial->attempts[0];
+  int family;
+  int error = gcn__socket_check(fd, &family);
+  attempt->dial = dial;
+  if (error == 0) error = init_adopted(attempt, family);
+  if (error != 0) {
+    close(fd);
+    return error;
+  }
+  dial->next = 1;
+  dial->over = true;
+  put_on_loop(attempt);
+  error = open_adopted(attempt, fd);
+  if (error != 0) {
+    /* A handle that did not take the descriptor does not close it. */
+    gcn__attempt_close(attempt, false);
+    if (error != UV_EEXIST) close(fd);
+    return error;
+  }
+  *out = attempt;
+  return 0;
+}
+
 uint64_t gcn__dial_deadline(const struct gcn__dial* dial) {
   bool idle = dial->over || dial->addresses.count == 0;
   return idle ? GCN__NEVER : dial->next_ms;
@@ -171,9 +190,9 @@ void gcn__dial_ref(struct gcn__dial* dial, bool referenced) {
     struct gcn__attempt* attempt = &dial->attempts[i];
     if (!attempt->open) continue;
     if (referenced) {
-      uv_ref((uv_handle_t*)&attempt->tcp);
+      uv_ref(&attempt->handle);
     } else {
-      uv_unref((uv_handle_t*)&attempt->tcp);
+      uv_unref(&attempt->handle);
     }
   }
 }

@@ -3,10 +3,11 @@
  * The race of addresses to one TCP connection (RFC 8305 §5).
  *
  * The next address is tried 250 ms after the last one, or at once when an
- * attempt fails; the first to connect wins and the others are closed.  It knows
- * no names and has no deadline of its own.
+ * attempt fails; the first to connect wins and the others are closed.  Instead
+ * of a race there may be one connection that somebody else made.  It knows no
+ * names and has no deadline of its own.
  *
- * Each attempt owns its uv_tcp_t; `released` is called once per handle when it
+ * Each attempt owns its handle; `released` is called once per handle when it
  * has left the loop.  A winner's handle is closed by whoever took it, through
  * gcn__attempt_close.
  */
@@ -14,6 +15,7 @@
 #define GCN_LOOP_DIAL_H
 
 #include "loop/resolver.h"
+#include "loop/socket.h"
 
 /* RFC 8305 §8 recommends 250 ms. */
 enum { GCN__DIAL_STEP_MS = 250 };
@@ -21,15 +23,22 @@ enum { GCN__DIAL_STEP_MS = 250 };
 struct gcn__dial;
 
 struct gcn__attempt {
-  uv_tcp_t tcp;
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe; /* an adopted AF_UNIX socket */
+  };
   uv_connect_t request;
   struct gcn__dial* dial;
-  bool open; /* the handle is initialised and not closed */
+  bool open;        /* the handle is initialised and not closed */
+  unsigned refused; /* socket options that the system did not take */
 };
 
 struct gcn__dial {
   uv_loop_t* loop;
   bool referenced; /* handles keep the loop alive */
+  struct gcn__socket_options socket;
   /* Called from libuv or gcn__dial_woken, never from gcn__dial_start.  After
    * either of the first two the race is over. */
   void (*connected)(void* ctx, struct gcn__attempt* winner);
@@ -50,6 +59,12 @@ struct gcn__dial {
 /* The members before `addresses` are set by the caller. */
 void gcn__dial_start(struct gcn__dial* dial,
                      const struct gcn__addresses* addresses, uint64_t now_ms);
+/* Instead of the start: a connected stream socket, TCP or AF_UNIX.  0 and the
+ * attempt that owns it now, or an error of gcn__socket_check or libuv; then it
+ * is closed, but for UV_EEXIST: another handle of the loop has it.  Nothing but
+ * `acquired` and, later, `released` is called. */
+int gcn__dial_adopt(struct gcn__dial* dial, uv_os_sock_t fd,
+                    struct gcn__attempt** attempt);
 /* GCN__NEVER if there is nothing to be woken for. */
 uint64_t gcn__dial_deadline(const struct gcn__dial* dial);
 void gcn__dial_woken(struct gcn__dial* dial, uint64_t now_ms);

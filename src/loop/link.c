@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * References: one for the owner, one for a look-up under way, one per handle on
- * the loop.  Every path that ends one of these goes through release().
+ * References: one for the owner, one for a look-up of its own under way, one
+ * per handle on the loop.  Every path that ends one of these goes through
+ * release().
  */
 #include "loop/link.h"
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "loop/approach.h"
 #include "loop/system.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #ifndef MSG_NOSIGNAL
@@ -37,15 +38,13 @@ struct gcn__link {
   bool referenced;
   bool reading;
   bool waiting;            /* for writability */
-  int start_error;         /* to be told at the next wake */
   int write_error;         /* the first one; nothing is written any more */
   uint64_t broken_ms;      /* when write_error is told, if reading tells none */
   struct gcn__attempt* up; /* the connection; NULL while dialling */
   int fd;                  /* of the connection */
   uv_poll_t poll;          /* waits for writability on `poll_fd` */
   int poll_fd;             /* a dup: libuv itself watches `fd`; or -1 */
-  struct gcn__resolver resolver;
-  struct gcn__dial dial;
+  struct gcn__approach approach;
 };
 
 static void acquire(void* ctx) {
@@ -79,10 +78,9 @@ static void close_poll(struct gcn__link* link) {
 void gcn__link_drop(struct gcn__link* link, bool abort) {
   GCN__ASSERT(link->owner != NULL);
   link->owner = NULL;
-  gcn__resolver_drop(&link->resolver);
   close_poll(link);
   if (link->up != NULL) gcn__attempt_close(link->up, abort);
-  gcn__dial_drop(&link->dial);
+  gcn__approach_drop(&link->approach);
   release(link);
 }
 
@@ -97,52 +95,56 @@ static void end(struct gcn__link* link, int error, enum gcn__layer layer,
   release(link);
 }
 
-static void end_by(struct gcn__link* link, int error, enum gcn__layer layer,
-                   const char* what) {
-  char reason[TEXT_SIZE / 2];
+static void end_by(struct gcn__link* link, int error, const char* what) {
   char text[TEXT_SIZE];
-  uv_strerror_r(error, reason, sizeof reason);
-  snprintf(text, sizeof text, "%s: %s", what, reason);
-  end(link, error, layer, text);
+  gcn__system_explain(what, error, text, sizeof text);
+  end(link, error, GCN__LAYER_TCP, text);
 }
 
 static void on_connected(void* ctx, struct gcn__attempt* winner) {
   struct gcn__link* link = ctx;
   uv_os_fd_t fd;
-  int error = uv_fileno((const uv_handle_t*)&winner->tcp, &fd);
+  int error = uv_fileno(&winner->handle, &fd);
   link->up = winner;
   if (error != 0) {
-    end_by(link, error, GCN__LAYER_TCP, "connect");
+    end_by(link, error, "connect");
     return;
   }
   link->fd = fd;
   link->listener->linked(link->owner, link);
 }
 
-static void on_dial_failed(void* ctx, int error) {
-  struct gcn__link* link = ctx;
-  end_by(link, error, GCN__LAYER_TCP, "connect");
+static void on_failed(void* ctx, int error, enum gcn__layer layer,
+                      const char* text) {
+  end(ctx, error, layer, text);
 }
 
-static void on_resolved(void* ctx, int error,
-                        const struct gcn__addresses* found) {
+static void on_hurried(void* ctx) {
   struct gcn__link* link = ctx;
-  if (error != 0) {
-    end_by(link, error, GCN__LAYER_DNS, "host name look-up");
-    return;
-  }
-  gcn__dial_start(&link->dial, found, gcn__loop_now_ms(link->loop));
   link->listener->hurried(link->owner, link);
 }
 
-static void begin(struct gcn__link* link, const char* host, uint64_t now_ms) {
-  struct gcn__addresses literal;
-  if (gcn__resolver_literal(host, link->resolver.port, &literal)) {
-    gcn__dial_start(&link->dial, &literal, now_ms);
-    return;
-  }
-  link->start_error = gcn__resolver_start(&link->resolver, link->loop, host);
-  if (link->start_error == 0) acquire(link);
+static void set_up_approach(struct gcn__link* link,
+                            const struct gcn__link_options* options) {
+  struct gcn__approach* approach = &link->approach;
+  approach->mem = options->mem;
+  approach->loop = options->loop;
+  approach->api = options->resolver;
+  approach->hosts = options->hosts;
+  approach->permits = options->permits;
+  approach->connector = options->connector;
+  approach->dns_ms = options->dns_ms;
+  approach->connect_ms = options->connect_ms;
+  approach->port = options->port;
+  approach->connected = on_connected;
+  approach->failed = on_failed;
+  approach->hurried = on_hurried;
+  approach->acquired = acquire;
+  approach->released = release;
+  approach->ctx = link;
+  approach->dial.referenced = options->referenced;
+  approach->dial.socket =
+      options->socket == NULL ? gcn__socket_defaults : *options->socket;
 }
 
 int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
@@ -161,27 +163,21 @@ int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
   link->broken_ms = GCN__NEVER;
   link->fd = -1;
   link->poll_fd = -1;
-  link->resolver.api = options->resolver;
-  link->resolver.port = options->port;
-  link->resolver.resolved = on_resolved;
-  link->resolver.released = release;
-  link->resolver.ctx = link;
-  link->dial.loop = options->loop;
-  link->dial.referenced = options->referenced;
-  link->dial.connected = on_connected;
-  link->dial.failed = on_dial_failed;
-  link->dial.acquired = acquire;
-  link->dial.released = release;
-  link->dial.ctx = link;
+  set_up_approach(link, options);
+  int error = gcn__approach_begin(&link->approach, options->host, now_ms);
+  if (error != 0) {
+    gcn__free(options->mem, link, sizeof *link);
+    return error;
+  }
   gcn__list_append(options->list, &link->entry);
-  begin(link, options->host, now_ms);
   *out = link;
   return 0;
 }
 
 static struct gcn__link* link_of_stream(const uv_handle_t* handle) {
   const struct gcn__attempt* attempt = handle->data;
-  return attempt->dial->ctx;
+  const struct gcn__approach* approach = attempt->dial->ctx;
+  return approach->ctx;
 }
 
 static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
@@ -205,13 +201,13 @@ static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) {
   if (error == UV_EOF) {
     end(link, GCN__EOF, GCN__LAYER_TCP, "the peer closed the connection");
   } else {
-    end_by(link, error, GCN__LAYER_TCP, told ? "write" : "read");
+    end_by(link, error, told ? "write" : "read");
   }
 }
 
 void gcn__link_read(struct gcn__link* link, bool wanted) {
   if (link->up == NULL || link->reading == wanted) return;
-  uv_stream_t* stream = (uv_stream_t*)&link->up->tcp;
+  uv_stream_t* stream = &link->up->stream;
   link->reading = wanted;
   if (!wanted) {
     uv_read_stop(stream);
@@ -273,26 +269,27 @@ size_t gcn__link_write(struct gcn__link* link, struct gcn__span bytes) {
 }
 
 uint64_t gcn__link_deadline(const struct gcn__link* link) {
-  if (link->start_error != 0) return 0;
   /* While reading is off, unread bytes may wait in the kernel. */
   if (link->write_error != 0 && link->reading) return link->broken_ms;
-  return gcn__dial_deadline(&link->dial);
+  return gcn__approach_deadline(&link->approach);
 }
 
 void gcn__link_woken(struct gcn__link* link, uint64_t now_ms) {
   if (now_ms < gcn__link_deadline(link)) return;
-  if (link->start_error != 0) {
-    end_by(link, link->start_error, GCN__LAYER_DNS, "host name look-up");
-  } else if (link->write_error != 0) {
-    end_by(link, link->write_error, GCN__LAYER_TCP, "write");
+  if (link->write_error != 0) {
+    end_by(link, link->write_error, "write");
   } else {
-    gcn__dial_woken(&link->dial, now_ms);
+    gcn__approach_woken(&link->approach, now_ms);
   }
+}
+
+void gcn__link_settled(struct gcn__link* link) {
+  gcn__approach_settle(&link->approach);
 }
 
 void gcn__link_ref(struct gcn__link* link, bool referenced) {
   link->referenced = referenced;
-  gcn__dial_ref(&link->dial, referenced);
+  gcn__dial_ref(&link->approach.dial, referenced);
   if (link->poll_fd < 0) return;
   if (referenced) {
     uv_ref((uv_handle_t*)&link->poll);
@@ -309,18 +306,17 @@ bool gcn__link_connected(const struct gcn__link* link) {
   return link->up != NULL;
 }
 
+unsigned gcn__link_refused_options(const struct gcn__link* link) {
+  return link->up == NULL ? 0 : link->up->refused;
+}
+
 struct gcn__link* gcn__link_of(struct gcn__list* entry) {
   return GCN__CONTAINER_OF(entry, struct gcn__link, entry);
 }
 
 void gcn__link_abandon(struct gcn__link* link) {
   if (link->poll_fd >= 0) close(link->poll_fd);
-  for (size_t i = 0; i < link->dial.next; i++) {
-    uv_os_fd_t fd;
-    struct gcn__attempt* attempt = &link->dial.attempts[i];
-    if (!attempt->open) continue;
-    if (uv_fileno((const uv_handle_t*)&attempt->tcp, &fd) == 0) close(fd);
-  }
+  gcn__approach_abandon(&link->approach);
   gcn__list_remove(&link->entry);
   gcn__free(link->mem, link, sizeof *link);
 }

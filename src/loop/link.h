@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One TCP connection attempt and the connection it becomes.
+ * One connection attempt and the connection it becomes: TCP, or a stream socket
+ * of the caller's.
  *
  * A link has an owner, who listens, and a keeper, who waits for it to go.
  * gcn__link_drop, and the end of the link, take the owner away: from then on
@@ -17,12 +18,16 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "engine/effect.h"
-#include "loop/dial.h"
+#include "loop/connector.h"
+#include "loop/hosts.h"
+#include "loop/permits.h"
+#include "loop/socket.h"
 
 struct gcn__link;
 
-/* What a link tells its owner, from libuv's call-backs and gcn__link_woken
- * only.  After `ended` the link is gone for its owner; no drop is needed. */
+/* What a link tells its owner, but for `hurried` from libuv's call-backs and
+ * gcn__link_woken only.  After `ended` the link is gone for its owner; no drop
+ * is needed. */
 struct gcn__link_listener {
   void (*linked)(void* owner, struct gcn__link* link);
   /* Where the next bytes go; used until `received` returns. */
@@ -32,13 +37,17 @@ struct gcn__link_listener {
   /* `layer` is DNS or TCP.  `text` is valid until it returns. */
   void (*ended)(void* owner, struct gcn__link* link, int error,
                 enum gcn__layer layer, const char* text);
-  /* gcn__link_deadline may have become earlier. */
+  /* gcn__link_deadline may have become earlier.  Comes from anywhere on the
+   * loop's thread, also while the owner is at work: a look-up, a permit or a
+   * connector's answer is there, for which somebody else was the cause.  It may
+   * arm a timer and no more. */
   void (*hurried)(void* owner, struct gcn__link* link);
 };
 
 struct gcn__link_options {
   uv_loop_t* loop;
   const struct gcn__mem* mem; /* outlives the link */
+  /* For links without `hosts`. */
   const struct gcn__resolver_api* resolver;
   const struct gcn__link_listener* listener;
   void* owner;
@@ -50,14 +59,27 @@ struct gcn__link_options {
   bool referenced;           /* handles keep the loop alive */
   const char* host;          /* a name or a literal */
   uint16_t port;
+
+  /* All of these may be left out.  What they point to outlives the link's
+   * interest in it: until it was dropped or has ended. */
+  struct gcn__hosts* hosts;         /* NULL: a look-up of its own, no cache */
+  struct gcn__permits* permits;     /* NULL: dials at once */
+  struct gcn__connector* connector; /* NULL: resolves and dials itself */
+  uint64_t dns_ms;     /* for the look-up; 0: no deadline of the link's own */
+  uint64_t connect_ms; /* for the race, or the connector; 0 likewise */
+  const struct gcn__socket_options* socket; /* NULL: gcn__socket_defaults */
 };
 
-/* Begins to resolve and dial.  0 or GCN__ENOMEM; any other failure comes as
- * `ended`, later. */
+/* Begins to resolve and dial, or to wait for a permit.  0 or GCN__ENOMEM; any
+ * other failure comes as `ended`, later. */
 int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
                    struct gcn__link** link);
 /* Takes the owner away and closes, with a reset if `abort`. */
 void gcn__link_drop(struct gcn__link* link, bool abort);
+
+/* The owner is done with the handshakes for which permits are limited; legal at
+ * any time, and the end of the link does it, too. */
+void gcn__link_settled(struct gcn__link* link);
 
 /* What the system took, 0 if it takes none now: then `writable` comes.  A
  * failure also counts as 0; it ends the link soon, once what the peer sent
@@ -71,6 +93,8 @@ void gcn__link_woken(struct gcn__link* link, uint64_t now_ms);
 void gcn__link_ref(struct gcn__link* link, bool referenced);
 enum gcn__wire_index gcn__link_wire(const struct gcn__link* link);
 bool gcn__link_connected(const struct gcn__link* link);
+/* How many socket options the system refused for the connection. */
+unsigned gcn__link_refused_options(const struct gcn__link* link);
 
 /* For a child after fork: closes descriptors and frees memory without touching
  * the loop. */

@@ -4,6 +4,8 @@
  */
 #include "owner.h"
 
+#include "loop/dial.h"
+
 #include <string.h>
 
 /* --- a resolver that does as it is told ----------------------------------- */
