@@ -23,8 +23,6 @@
 
 enum { SLICE = 64 * 1024, WARM_UP = 2000, TARGET_BYTES = 64 * 1024 * 1024 };
 
-/* --- counting ------------------------------------------------------------- */
-
 static bool counting;
 static uint64_t allocations;
 
@@ -59,13 +57,13 @@ static double cpu_s(void) {
          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
-/* --- a peer in memory ----------------------------------------------------- */
-
 struct peer {
   struct gcn__sim_conn* conn;
   struct gcn__tls* tls; /* the server's half */
   struct gcn__buf wire; /* bytes for the engine */
 };
+
+_Static_assert(GCN__WIRE_COUNT <= 64, "a set of wires fits 64 bits");
 
 struct bench {
   struct gcn__engine* engine;
@@ -138,13 +136,11 @@ static void drop_peer(struct bench* bench, enum gcn__wire_index wire) {
   memset(peer, 0, sizeof *peer);
 }
 
-/* --- the engine's turn ---------------------------------------------------- */
-
-static void drain(struct bench* bench, unsigned* opened) {
+static void drain(struct bench* bench, uint64_t* opened) {
   struct gcn__effect effect;
   while (gcn__engine_next(bench->engine, &effect)) {
     if (effect.kind == GCN__EFFECT_EVENT) bench->events++;
-    if (effect.kind == GCN__EFFECT_OPEN) *opened |= 1u << effect.wire;
+    if (effect.kind == GCN__EFFECT_OPEN) *opened |= UINT64_C(1) << effect.wire;
     if (effect.kind == GCN__EFFECT_DROP) drop_peer(bench, effect.wire);
     if (effect.kind == GCN__EFFECT_STATE) {
       bench->streaming = effect.transition.to == GCN__STATE_STREAMING;
@@ -159,13 +155,13 @@ static void drain(struct bench* bench, unsigned* opened) {
 
 static void exchange(struct bench* bench) {
   for (int turn = 0; turn < 1000; turn++) {
-    unsigned opened = 0;
+    uint64_t opened = 0;
     bool moved = false;
     drain(bench, &opened);
     for (int i = 0; i < GCN__WIRE_COUNT; i++) {
       enum gcn__wire_index wire = (enum gcn__wire_index)i;
       struct peer* peer = &bench->peers[i];
-      if (opened & (1u << i)) {
+      if (opened & (UINT64_C(1) << i)) {
         open_peer(bench, wire);
         gcn__engine_linked(bench->engine, wire, 1000);
         drain(bench, &opened);
@@ -188,8 +184,6 @@ static void exchange(struct bench* bench) {
     if (!moved) return;
   }
 }
-
-/* --- set-up --------------------------------------------------------------- */
 
 static void make_certificates(struct bench* bench) {
   static char certificate[GCN__PKI_PEM_SIZE_MAX];
@@ -252,7 +246,8 @@ static void set_up(struct bench* bench, bool tls) {
   if (bench->sim == NULL || gcn__engine_new(&options, &bench->engine) != 0) {
     die("no engine");
   }
-  gcn__engine_topic_add(bench->engine, gcn__span_str(topic));
+  const char* name = topic;
+  if (gcn__engine_topics_add(bench->engine, &name, 1) != 0) die("no topic");
   gcn__engine_command(bench->engine, GCN__COMMAND_START, 1000);
   exchange(bench);
   if (!bench->streaming) die("the stream did not open");
@@ -267,8 +262,6 @@ static void tear_down(struct bench* bench) {
   gcn__tls_config_release(bench->server);
   gcn__tls_config_release(bench->client);
 }
-
-/* --- measuring ------------------------------------------------------------ */
 
 static void make_event(struct gcn__buf* out, size_t size) {
   gcn__buf_clear(out);
@@ -314,7 +307,7 @@ static void prepare(struct bench* bench, size_t size, size_t count) {
 static void feed(struct bench* bench) {
   struct gcn__buf* wire = &bench->peers[GCN__WIRE_STREAM].wire;
   struct gcn__span rest = gcn__buf_span(wire);
-  unsigned opened = 0;
+  uint64_t opened = 0;
   while (rest.size > 0) {
     size_t part = rest.size < SLICE ? rest.size : SLICE;
     gcn__engine_received(bench->engine, GCN__WIRE_STREAM,

@@ -22,5 +22,7 @@ enum gcn__cli_exit {
 int gcn__cli_tail(int argc, char** argv);
 int gcn__cli_doctor(int argc, char** argv);
 int gcn__cli_sim(int argc, char** argv);
+int gcn__cli_replay(int argc, char** argv);
+int gcn__cli_topics(int argc, char** argv);
 
 #endif

@@ -4,15 +4,16 @@
  */
 #include "cli/console.h"
 
+#include "cli/text.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
-
-#include "cli/text.h"
 
 enum { MESSAGE_SIZE = 2048, LINE_SIZE_MAX = 16 * 1024 };
 
@@ -59,8 +60,10 @@ void gcn__console_status(struct gcn__console* console, const char* text) {
   if (console->rewrites) {
     gcn__console_hide(console);
     gcn__console_show(console);
-  } else {
+  } else if (console->format == GCN__LOG_FORMAT_TEXT) {
     gcn__console_print(console, console->status);
+  } else {
+    gcn__console_say(console, GCN__CONSOLE_NOTE, "%s", console->status);
   }
 }
 
@@ -92,6 +95,34 @@ static const char* label(enum gcn__console_level level) {
   return "";
 }
 
+static const char* level_word(enum gcn__console_level level) {
+  switch (level) {
+  case GCN__CONSOLE_ERROR: return "error";
+  case GCN__CONSOLE_WARN: return "warn";
+  case GCN__CONSOLE_NOTE:
+  case GCN__CONSOLE_INFO: return "info";
+  case GCN__CONSOLE_DEBUG: break;
+  }
+  return "debug";
+}
+
+static int64_t unix_ms(void) {
+  struct timespec now = {0};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A message for programs. */
+static void print_record(struct gcn__console* console,
+                         enum gcn__console_level level, const char* text) {
+  struct gcn__buf out;
+  gcn__buf_init(&out, &gcn__mem_libc, LINE_SIZE_MAX);
+  int error = gcn__log_format_line(&out, console->format, unix_ms(),
+                                   level_word(level), text);
+  if (error == 0) print(console, gcn__buf_span(&out));
+  gcn__buf_deinit(&out);
+}
+
 /* True if the message may go out. */
 static bool admit(struct gcn__console* console, enum gcn__console_level level) {
   if (level == GCN__CONSOLE_ERROR || has_room()) return true;
@@ -105,7 +136,11 @@ static void confess(struct gcn__console* console) {
   snprintf(line, sizeof line, "%s: %llu messages were dropped here",
            console->name, (unsigned long long)console->dropped);
   console->dropped = 0;
-  gcn__console_print(console, line);
+  if (console->format == GCN__LOG_FORMAT_TEXT) {
+    gcn__console_print(console, line);
+  } else {
+    print_record(console, GCN__CONSOLE_WARN, line);
+  }
 }
 
 void gcn__console_say(struct gcn__console* console,
@@ -113,13 +148,20 @@ void gcn__console_say(struct gcn__console* console,
   if (!gcn__console_wants(console, level) || !admit(console, level)) return;
   confess(console);
   char line[MESSAGE_SIZE];
-  int size = snprintf(line, sizeof line, "%s: %s", console->name, label(level));
+  bool text = console->format == GCN__LOG_FORMAT_TEXT;
+  int size = !text ? 0
+                   : snprintf(line, sizeof line, "%s: %s", console->name,
+                              label(level));
   if (size < 0 || (size_t)size >= sizeof line) return;
   va_list args;
   va_start(args, format);
   vsnprintf(line + size, sizeof line - (size_t)size, format, args);
   va_end(args);
-  gcn__console_print(console, line);
+  if (text) {
+    gcn__console_print(console, line);
+  } else {
+    print_record(console, level, line);
+  }
 }
 
 unsigned gcn__console_width(int fd) {

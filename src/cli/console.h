@@ -9,6 +9,8 @@
 #ifndef GCN_CLI_CONSOLE_H
 #define GCN_CLI_CONSOLE_H
 
+#include "cli/log-format.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,8 +25,9 @@ enum gcn__console_level {
 struct gcn__console {
   const char* name; /* "gcn tail" */
   enum gcn__console_level level;
-  bool rewrites; /* a status line is rewritten in place */
-  bool shown;    /* one stands on the screen now */
+  enum gcn__log_format format; /* of messages; lines as they are stay so */
+  bool rewrites;               /* a status line is rewritten in place */
+  bool shown;                  /* one stands on the screen now */
   uint64_t dropped;
   char status[256];
 };

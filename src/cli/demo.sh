@@ -6,9 +6,10 @@
 #   demo.sh BUILD_DIR
 #
 # Starts the simulator on a port of its own, with TLS and a certificate
-# authority made for the occasion, tells it to break the stream twice, and lets
-# `gcn tail` run against it.  Needs no network and no terminal; leaves nothing
-# behind.  Exits with 0 if the stream was found again both times.
+# authority made for the occasion, tells it to move the stream once and to break
+# it twice, and lets `gcn tail` run against it.  Needs no network and no
+# terminal; leaves nothing behind.  Exits with 0 if nothing was missed by the
+# move, and the stream was found again both times, with a gap for each.
 set -eu
 
 if [ $# -ne 1 ] || [ ! -x "$1/gcn" ]; then
@@ -16,7 +17,7 @@ if [ $# -ne 1 ] || [ ! -x "$1/gcn" ]; then
   exit 2
 fi
 gcn=$1/gcn
-events=80
+events=95
 dir=$(mktemp -d)
 sim=
 tail=
@@ -33,8 +34,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 cat > "$dir/faults" <<'RULES'
-after event 25  tcp.reset
-after event 50  ws.close 1001 "going away"
+after event 12  ws.closing 4s
+after event 88  tcp.reset
+after event 112 ws.close 1001 "going away"
 RULES
 
 say() {
@@ -70,7 +72,7 @@ status=0
 GENESYSCLOUD_OAUTHCLIENT_ID=demo "$gcn" tail --meta -o pretty \
   --color $color --status off --login-url "$url" --api-url "$url" \
   --ca "$dir/ca.pem" --client-secret-file "$dir/secret" \
-  -n $events --for 18s \
+  --rotate-spread 500ms -n $events --for 20s \
   v2.users.11111111-1111-4111-8111-111111111111.presence \
   v2.users.22222222-2222-4222-8222-222222222222.routingStatus \
   > "$dir/out" 2> "$dir/err" &
@@ -99,16 +101,18 @@ sed "s/$plain\[[0-9;]*m//g" "$dir/out" > "$dir/plain"
 lost=$(grep -c '  LOST  ' "$dir/plain" || true)
 again=$(grep -c '  STREAMING  again' "$dir/plain" || true)
 gaps=$(grep -c '  GAP  ' "$dir/plain" || true)
+rotated=$(grep -c '  ROTATED  .*nothing missed' "$dir/plain" || true)
 printed=$(grep -c '  v2\.users\..*  {' "$dir/plain" || true)
 
 say "Summary"
 echo "   events printed:           $printed"
-echo "   streams lost, found again: $lost, $again"
+echo "   moved, nothing missed:    $rotated"
+echo "   lost, found again:        $lost, $again"
 echo "   gaps reported:            $gaps"
 sed -n 's/.*STREAMING  again, after \(.*\) without.*/   outage:                   \1/p' \
   "$dir/plain"
-if [ "$status" -ne 0 ] || [ "$lost" -lt 2 ] || [ "$again" -lt 2 ] ||
-  [ "$printed" -lt "$events" ]; then
+if [ "$status" -ne 0 ] || [ "$rotated" -ne 1 ] || [ "$lost" -ne 2 ] ||
+  [ "$again" -ne 2 ] || [ "$gaps" -ne 2 ] || [ "$printed" -ne "$events" ]; then
   echo "   something went wrong (gcn tail ended with $status); simulator's log:"
   tail -20 "$dir/sim.log" | sed 's/^/   /'
   exit 1

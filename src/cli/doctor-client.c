@@ -7,10 +7,10 @@
  */
 #include "cli/doctor.h"
 
-#include <stdio.h>
-
 #include "cli/cli.h"
 #include "cli/failure.h"
+
+#include <stdio.h>
 
 enum step { TOKEN, CHANNEL, SOCKET, TOPICS, ANSWER, STEPS };
 
@@ -44,11 +44,11 @@ static void describe(const struct course* course, char* out, size_t size) {
   const struct gcn__doctor* doctor = course->doctor;
   if (course->step != TOPICS) {
     snprintf(out, size, "%s", texts[course->step]);
-  } else if (doctor->topic_count == 0) {
+  } else if (doctor->topics.count == 0) {
     snprintf(out, size, "none were named");
   } else {
     snprintf(out, size, "%zu of %zu are permitted",
-             doctor->topic_count - course->rejected, doctor->topic_count);
+             doctor->topics.count - course->rejected, doctor->topics.count);
   }
 }
 
@@ -96,7 +96,10 @@ static enum step step_of(const struct course* course,
   case GCN_OP_TOKEN: return TOKEN;
   case GCN_OP_CHANNEL: return CHANNEL;
   case GCN_OP_UPGRADE: return SOCKET;
-  case GCN_OP_TOPICS: return TOPICS;
+  case GCN_OP_TOPICS:
+  case GCN_OP_AUDIT:
+  case GCN_OP_ADD: return TOPICS;
+  case GCN_OP_UNSUBSCRIBE:
   case GCN_OP_STREAM:
   case GCN_OP_NONE: break;
   }
@@ -164,6 +167,15 @@ static void on_event(gcn_client_t* client, const gcn_event_t* event) {
   on_life(client);
 }
 
+static void on_refresh(gcn_client_t* client, const char* refresh_token) {
+  struct course* course = gcn_client_data(client);
+  int error = gcn__target_keep_refresh(&course->doctor->flags, refresh_token);
+  if (error == 0) return;
+  gcn__doctor_failed("refresh", "the new refresh token cannot be kept",
+                     gcn_strerror(error));
+  course->doctor->exit_code = GCN__EXIT_FAILURE;
+}
+
 static int start(struct course* course) {
   struct gcn__doctor* doctor = course->doctor;
   gcn_options_t options;
@@ -173,13 +185,16 @@ static int start(struct course* course) {
   options.topic_cb = on_topic;
   options.heartbeat_cb = on_life;
   options.event_cb = on_event;
+  options.refresh_cb = on_refresh;
+  options.topic_count_max = GCN_TOPIC_COUNT_MAX;
   options.data = course;
   options.probe_ms = PROBE_MS;
   options.silence_ms = SILENCE_MS;
   int error = gcn_client_new(&course->client, &doctor->loop, &options);
-  if (error == 0 && doctor->topic_count > 0) {
-    error = gcn_client_subscribe(course->client, doctor->topics,
-                                 doctor->topic_count);
+  if (error == 0 && doctor->topics.count > 0) {
+    error = gcn_client_subscribe(course->client,
+                                 (const char* const*)doctor->topics.names,
+                                 doctor->topics.count);
   }
   return error == 0 ? gcn_client_start(course->client) : error;
 }

@@ -5,23 +5,26 @@
  */
 #include "cli/doctor.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "cli/cli.h"
 #include "cli/failure.h"
 #include "cli/probe.h"
 #include "cli/text.h"
+#include "codec/noproxy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { LINE_SIZE_MAX = 4096, URL_SIZE = 320 };
 
 static const char usage[] =
     "Usage: gcn doctor [OPTION]... [TOPIC]...\n"
     "Checks the way to the Genesys Cloud Notification service step by step:\n"
-    "name, connection and TLS of login and API host, then token, channel,\n"
-    "WebSocket, topics (if any are named), and an answer over the socket.\n"
-    "Stops at the first step that fails, and says what to do.\n"
+    "name, connection, proxy and TLS of login and API host, whether TLS\n"
+    "sessions are resumed, then token, channel, WebSocket, topics (if any are\n"
+    "named), and an answer over the socket.  Stops at the first step that\n"
+    "fails, and says what to do.\n"
     "\n"
     "  -e, --environment NAME      AWS region or domain\n"
     "  -p, --profile NAME          section of ~/.gc/config.toml [DEFAULT]\n"
@@ -31,15 +34,23 @@ static const char usage[] =
     "      --api-url URL           instead of https://api.DOMAIN\n"
     "      --ca FILE               trust these certificates instead of the\n"
     "                              system's\n"
+    "      --client-cert FILE, --client-key FILE,\n"
+    "      --client-key-password-file F\n"
+    "                              a certificate for servers that ask for one\n"
+    "      --proxy URL, --no-proxy LIST\n"
+    "      --grant NAME, --refresh-token-file F, --assertion-file FILE,\n"
+    "      --org-name NAME         as those of gcn tail\n"
+    "  -T, --topics-file FILE      one topic per line\n"
     "  -h, --help                  this text\n"
     "\n"
     "Environment variables are those of gcn tail.  Exit codes: 0 all is well,\n"
     "1 a step failed, 2 usage, 3 credentials or permission refused.\n";
 
-enum { ARG_HELP = 'h' };
+enum { ARG_HELP = 'h', ARG_TOPICS_FILE = 'T' };
 
 static const struct gcn__arg table[] = {
     GCN__TARGET_ARGS,
+    {'T', true, ARG_TOPICS_FILE, "topics-file"},
     {'h', false, ARG_HELP, "help"},
 };
 
@@ -80,54 +91,165 @@ static const char* remedy_of(const struct gcn__probe* probe) {
              : "";
 }
 
+/* A host on its way to be checked. */
+struct visit {
+  struct gcn__doctor* doctor;
+  struct gcn__probe probe;
+  const char* role; /* "login", "api" */
+  uint64_t begin_ns;
+};
+
 /* One step of a host: tells it and says whether to go on. */
-static bool tell(struct gcn__doctor* doctor, const struct gcn__probe* probe,
-                 const char* step, const char* role, uint64_t begin_ns,
+static bool tell(struct visit* visit, const char* step, const char* host,
                  bool good) {
+  const struct gcn__probe* probe = &visit->probe;
+  bool proxy = host != probe->url.host;
   char name[32];
-  char text[GCN__PROBE_TEXT_SIZE + GCN__HOST_SIZE_MAX + 8];
-  snprintf(name, sizeof name, "%s %s", step, role);
-  snprintf(text, sizeof text, "%s: %s", probe->url.host, probe->text);
+  char text[GCN__PROBE_TEXT_SIZE + GCN__HOST_SIZE_MAX + 16];
+  snprintf(name, sizeof name, "%s %s", step, visit->role);
+  snprintf(text, sizeof text, "%s%s: %s", proxy ? "proxy " : "", host,
+           probe->text);
+  uint64_t took_ns = uv_hrtime() - visit->begin_ns;
+  visit->begin_ns += took_ns;
   if (good) {
-    gcn__doctor_passed(name, text, uv_hrtime() - begin_ns);
+    gcn__doctor_passed(name, text, took_ns);
     return true;
   }
   gcn__doctor_failed(name, text, remedy_of(probe));
+  visit->doctor->exit_code = GCN__EXIT_FAILURE;
+  return false;
+}
+
+/* No fault if not: handshakes then cost a little more. */
+static void check_resumption(struct visit* visit,
+                             struct gcn__tls_config* config) {
+  bool resumed = gcn__probe_resume(&visit->probe, config);
+  snprintf(visit->probe.text, sizeof visit->probe.text, "%s",
+           resumed ? "a second handshake resumed the first one's session"
+                   : "sessions are not resumed, every handshake is a full one");
+  tell(visit, "resume", visit->probe.url.host, true);
+}
+
+static bool walk(struct visit* visit, struct gcn__tls_config* config) {
+  struct gcn__probe* probe = &visit->probe;
+  const char* dialled = gcn__probe_host(probe);
+  const char* host = probe->proxy == NULL ? probe->url.host : dialled;
+  visit->begin_ns = uv_hrtime();
+  if (!tell(visit, "dns", host, gcn__probe_dns(probe))) return false;
+  if (!tell(visit, "tcp", host, gcn__probe_tcp(probe))) return false;
+  if (probe->proxy != NULL) {
+    bool good = gcn__probe_tunnel(probe);
+    if (!tell(visit, "proxy", host, good)) return false;
+  }
+  if (!gcn__url_secure(&probe->url)) return true;
+  bool good = gcn__probe_tls(probe, config);
+  if (!tell(visit, "tls", probe->url.host, good)) return false;
+  check_resumption(visit, config);
+  return true;
+}
+
+static bool load_trust(struct gcn__doctor* doctor,
+                       struct gcn__tls_config** config) {
+  const struct gcn__target* target = &doctor->target;
+  char text[GCN__TLS_TEXT_SIZE] = "";
+  struct gcn__tls_client_options options = {
+      .ca_path = target->ca_path,
+      .client_cert_path = target->cert_path,
+      .client_key_path = target->key_path,
+      .client_key_password = target->key_password,
+  };
+  int error = gcn__tls_config_client(&gcn__mem_libc, &options, config, text);
+  if (error == 0) return true;
+  gcn__doctor_failed("trust", text, "");
   doctor->exit_code = GCN__EXIT_FAILURE;
   return false;
 }
 
-static bool walk(struct gcn__doctor* doctor, struct gcn__probe* probe,
-                 const char* role, struct gcn__tls_config* config) {
-  uint64_t begin_ns = uv_hrtime();
-  bool good = gcn__probe_dns(probe);
-  if (!tell(doctor, probe, "dns", role, begin_ns, good)) return false;
-  begin_ns = uv_hrtime();
-  good = gcn__probe_tcp(probe);
-  if (!tell(doctor, probe, "tcp", role, begin_ns, good)) return false;
-  if (!gcn__url_secure(&probe->url)) return true;
-  begin_ns = uv_hrtime();
-  good = gcn__probe_tls(probe, config);
-  return tell(doctor, probe, "tls", role, begin_ns, good);
+/* What is wrong with a proxy's URL has been refused before. */
+static void choose_proxy(const struct gcn__doctor* doctor,
+                         const struct gcn__url* url, struct gcn__proxy* proxy) {
+  const struct gcn__proxy_env env = {
+      .own_proxy = doctor->target.proxy,
+      .own_no_proxy = doctor->target.no_proxy,
+      .https_proxy = getenv("https_proxy"),
+      .https_proxy_upper = getenv("HTTPS_PROXY"),
+      .http_proxy = getenv("http_proxy"),
+      .all_proxy = getenv("all_proxy"),
+      .all_proxy_upper = getenv("ALL_PROXY"),
+      .no_proxy = getenv("no_proxy"),
+      .no_proxy_upper = getenv("NO_PROXY"),
+  };
+  const char* problem = NULL;
+  const char* text = gcn__proxy_choose(&env, url);
+  gcn__proxy_init(proxy, &gcn__mem_libc);
+  if (text != NULL) gcn__proxy_parse(proxy, gcn__span_str(text), &problem);
 }
 
 static bool check_host(struct gcn__doctor* doctor, const struct gcn__url* url,
                        const char* role) {
   struct gcn__tls_config* config = NULL;
-  char text[GCN__TLS_TEXT_SIZE] = "";
-  struct gcn__tls_client_options options = {.ca_path = doctor->target.ca_path};
-  int error = gcn__tls_config_client(&gcn__mem_libc, &options, &config, text);
-  if (error != 0) {
-    gcn__doctor_failed("trust", text, "");
-    doctor->exit_code = GCN__EXIT_FAILURE;
-    return false;
-  }
-  struct gcn__probe probe;
-  gcn__probe_init(&probe, &doctor->loop, url);
-  bool good = walk(doctor, &probe, role, config);
-  gcn__probe_deinit(&probe);
+  if (!load_trust(doctor, &config)) return false;
+  struct gcn__proxy proxy;
+  choose_proxy(doctor, url, &proxy);
+  bool direct = proxy.kind == GCN__PROXY_NONE;
+  struct visit visit = {.doctor = doctor, .role = role};
+  gcn__probe_init(&visit.probe, &doctor->loop, url, direct ? NULL : &proxy);
+  bool good = walk(&visit, config);
+  if (visit.probe.stuck) doctor->stuck = true;
+  gcn__probe_deinit(&visit.probe);
+  gcn__proxy_deinit(&proxy);
   gcn__tls_config_release(config);
   return good;
+}
+
+static bool refuse(struct gcn__doctor* doctor, const char* why) {
+  gcn__console_say(&doctor->console, GCN__CONSOLE_ERROR, "%s", why);
+  doctor->exit_code = GCN__EXIT_USAGE;
+  return false;
+}
+
+/* gcn_options_check has read the files, and refused what does not fit. */
+static void tell_certificate(const struct gcn__doctor* doctor) {
+  const struct gcn__target* target = &doctor->target;
+  if (target->cert_path == NULL) return;
+  char text[512];
+  snprintf(text, sizeof text, "%.200s and its key fit, for servers that ask",
+           target->cert_path);
+  gcn__doctor_passed("certificate", text, 0);
+}
+
+static void refuse_place(struct gcn__doctor* doctor, const char* topic,
+                         const gcn_plan_entry_t* entry) {
+  char text[GCN_TOPIC_SIZE_MAX + 64];
+  if (entry->error == 0 || entry->error == UV_EEXIST) return;
+  snprintf(text, sizeof text, "%s: %s", topic,
+           entry->error == GCN_ELIMIT ? "no room" : "no topic's name");
+  gcn__doctor_failed("plan", text, "");
+  doctor->exit_code = GCN__EXIT_FAILURE;
+}
+
+/* False: not all topics have a place. */
+static bool tell_plan(struct gcn__doctor* doctor) {
+  const struct gcn__topic_list* topics = &doctor->topics;
+  const char* const* names = (const char* const*)topics->names;
+  if (topics->count == 0) return true;
+  gcn_plan_t plan;
+  gcn_plan_entry_t* entries = calloc(topics->count, sizeof *entries);
+  if (entries == NULL) return refuse(doctor, "out of memory");
+  uint64_t begin_ns = uv_hrtime();
+  int error = gcn_plan(NULL, names, topics->count, entries, &plan);
+  for (size_t i = 0; error == 0 && i < topics->count; i++)
+    refuse_place(doctor, names[i], &entries[i]);
+  free(entries);
+  if (error != 0) return refuse(doctor, gcn_strerror(error));
+  if (plan.topics < topics->count) return false;
+  char text[128];
+  snprintf(text, sizeof text, "%zu topic%s by %zu name%s on %u connection%s",
+           plan.topics, plan.topics == 1 ? "" : "s", plan.names,
+           plan.names == 1 ? "" : "s", plan.connections,
+           plan.connections == 1 ? "" : "s");
+  gcn__doctor_passed("plan", text, uv_hrtime() - begin_ns);
+  return true;
 }
 
 static void choose_url(const struct gcn__doctor* doctor, const char* given,
@@ -152,22 +274,29 @@ static bool check_hosts(struct gcn__doctor* doctor) {
   return same || check_host(doctor, &api, "api");
 }
 
+static bool check(struct gcn__doctor* doctor) {
+  tell_certificate(doctor);
+  return check_hosts(doctor) && tell_plan(doctor);
+}
+
 static const char* ask_env(const char* name) {
   return getenv(name);
 }
 
-static bool refuse(struct gcn__doctor* doctor, const char* why) {
-  gcn__console_say(&doctor->console, GCN__CONSOLE_ERROR, "%s", why);
+static bool take_topic(struct gcn__doctor* doctor, const char* topic) {
+  const char* why = gcn__topic_list_add(&doctor->topics, gcn__span_str(topic));
+  if (why == NULL) return true;
+  gcn__console_say(&doctor->console, GCN__CONSOLE_ERROR, "topic '%.60s': %s",
+                   topic, why);
   doctor->exit_code = GCN__EXIT_USAGE;
   return false;
 }
 
-static bool take_topic(struct gcn__doctor* doctor, const char* topic) {
-  if (doctor->topic_count == GCN_TOPIC_COUNT_MAX) {
-    return refuse(doctor, "a channel has room for 1000 topics");
-  }
-  doctor->topics[doctor->topic_count++] = topic;
-  return true;
+static bool read_topics(struct gcn__doctor* doctor, const char* path) {
+  bool good = gcn__topic_list_read(&doctor->topics, path, "--topics-file",
+                                   &doctor->console);
+  if (!good) doctor->exit_code = GCN__EXIT_USAGE;
+  return good;
 }
 
 /* False: do not go on; the exit code is set. */
@@ -183,8 +312,10 @@ static bool parse(struct gcn__doctor* doctor, int argc, char** argv) {
       doctor->exit_code = good ? GCN__EXIT_OK : GCN__EXIT_FAILURE;
       return false;
     }
-    if (id == GCN__ARGS_WORD) {
-      if (!take_topic(doctor, args.value)) return false;
+    if (id == GCN__ARGS_WORD || id == ARG_TOPICS_FILE) {
+      bool good = id == GCN__ARGS_WORD ? take_topic(doctor, args.value)
+                                       : read_topics(doctor, args.value);
+      if (!good) return false;
       continue;
     }
     const char* why = gcn__target_flag(&doctor->flags, id, args.value);
@@ -205,7 +336,9 @@ static bool load(struct gcn__doctor* doctor) {
   gcn__target_apply(target, &options);
   char why[320] = "";
   if (gcn_options_check(&options, why, sizeof why) == 0) return true;
-  return refuse(doctor, why);
+  char text[GCN__TARGET_TEXT_SIZE];
+  gcn__target_explain(why, text);
+  return refuse(doctor, text);
 }
 
 int gcn__cli_doctor(int argc, char** argv) {
@@ -218,10 +351,13 @@ int gcn__cli_doctor(int argc, char** argv) {
     ready = false;
   }
   if (ready) {
-    if (check_hosts(&doctor)) gcn__doctor_client(&doctor);
+    if (check(&doctor)) gcn__doctor_client(&doctor);
+    /* A look-up that was given up holds a thread that exit would wait for. */
+    if (doctor.stuck) _exit(doctor.exit_code);
     uv_run(&doctor.loop, UV_RUN_DEFAULT);
     uv_loop_close(&doctor.loop);
   }
+  gcn__topic_list_deinit(&doctor.topics);
   gcn__target_deinit(&doctor.target);
   return doctor.exit_code;
 }

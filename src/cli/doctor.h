@@ -9,6 +9,7 @@
 
 #include "cli/console.h"
 #include "cli/target.h"
+#include "cli/topic-list.h"
 #include "gcnotify.h"
 
 struct gcn__doctor {
@@ -16,8 +17,8 @@ struct gcn__doctor {
   struct gcn__target_flags flags;
   struct gcn__target target;
   uv_loop_t loop;
-  const char* topics[GCN_TOPIC_COUNT_MAX]; /* views of the arguments */
-  size_t topic_count;
+  struct gcn__topic_list topics;
+  bool stuck; /* a look-up was given up and still runs */
   int exit_code;
 };
 

@@ -12,6 +12,10 @@ const char* gcn__failure_remedy(const gcn_failure_t* failure) {
   switch (failure->error) {
   case GCN_ETLSVERIFY:
     return strstr(failure->text, "CA file") != NULL ? " (--ca FILE)" : "";
+  case GCN_ETLS:
+    return strstr(failure->text, "client certificate") != NULL
+               ? "; give it one with --client-cert and --client-key"
+               : "";
   case UV_EAI_NONAME:
   case UV_EAI_NODATA:
     return "; check --environment, or the URLs if you gave any, and the DNS";
@@ -19,6 +23,12 @@ const char* gcn__failure_remedy(const gcn_failure_t* failure) {
   case UV_ECONNREFUSED:
     return "; nothing listens there, or a firewall refuses: check host and "
            "port";
+  case GCN_EPROXYAUTH:
+    return "; name the proxy with its login: "
+           "https_proxy=http://USER:PASSWORD@HOST:PORT";
+  case GCN_EPROXY:
+    return "; check --proxy or https_proxy, and that the proxy lets CONNECT "
+           "through to the service's hosts";
   case UV_ENETUNREACH:
   case UV_EHOSTUNREACH: return "; check the network and its routes";
   default: return "";

@@ -18,8 +18,10 @@ static const char usage[] =
     "Genesys Cloud notifications on the command line.\n"
     "\n"
     "  gcn tail TOPIC...   print events, and keep doing so over reconnects\n"
+    "  gcn topics          show how topics are spread over connections\n"
     "  gcn doctor          check the way to the service, step by step\n"
     "  gcn sim             a local simulator of the Notification API\n"
+    "  gcn replay FILE     print a flight record, and compare this version\n"
     "\n"
     "  gcn COMMAND --help  the options of a command\n"
     "  gcn --version       versions of gcn and what it runs with\n";
@@ -30,9 +32,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"tail", gcn__cli_tail},
-    {"doctor", gcn__cli_doctor},
-    {"sim", gcn__cli_sim},
+    {"tail", gcn__cli_tail},     {"topics", gcn__cli_topics},
+    {"doctor", gcn__cli_doctor}, {"sim", gcn__cli_sim},
+    {"replay", gcn__cli_replay},
 };
 
 static int print(const char* text) {
@@ -76,7 +78,8 @@ int main(int argc, char** argv) {
   bool version = strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0;
   if (version) return print_version();
   fprintf(stderr,
-          "gcn: unknown command '%.40s': it is one of tail, doctor, sim\n"
+          "gcn: unknown command '%.40s': it is one of tail, topics, doctor, "
+          "sim, replay\n"
           "Try 'gcn --help'.\n",
           name);
   return GCN__EXIT_USAGE;

@@ -19,6 +19,8 @@ int gcn__output_json_topic(struct gcn__buf* out, int64_t unix_ms,
                            const gcn_topic_result_t* result);
 int gcn__output_json_gap(struct gcn__buf* out, int64_t unix_ms,
                          const gcn_gap_t* gap);
+int gcn__output_json_rotation(struct gcn__buf* out, int64_t unix_ms,
+                              const gcn_rotation_t* rotation);
 
 /* output-pretty.c */
 int gcn__output_pretty_event(const struct gcn__output* output,
@@ -36,5 +38,8 @@ int gcn__output_pretty_topic(const struct gcn__output* output,
 int gcn__output_pretty_gap(const struct gcn__output* output,
                            struct gcn__buf* out, int64_t unix_ms,
                            const gcn_gap_t* gap);
+int gcn__output_pretty_rotation(const struct gcn__output* output,
+                                struct gcn__buf* out, int64_t unix_ms,
+                                const gcn_rotation_t* rotation);
 
 #endif

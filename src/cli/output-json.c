@@ -13,6 +13,9 @@
 #include "cli/text.h"
 #include "codec/json.h"
 
+/* A back-fill reads this many topics from a line; a longer list is cut. */
+enum { GAP_TOPICS_MAX = 1000 };
+
 struct line {
   struct gcn__buf* out;
   int error;
@@ -118,6 +121,7 @@ static int write_open(struct gcn__buf* out, int64_t unix_ms,
   struct line line = begin(out, "open", unix_ms);
   add_number(&line, "attempt", transition->attempt);
   add_age(&line, "outageMs", outage_ms);
+  add_number(&line, "connectionIndex", transition->connection_index);
   return end(&line);
 }
 
@@ -138,6 +142,7 @@ static int write_reconnecting(struct gcn__buf* out, int64_t unix_ms,
   add_code(&line, "closeCode", failure->close_code);
   add_text(&line, "correlationId", failure->correlation_id);
   add_text(&line, "text", known ? failure->text : transition->reason);
+  add_number(&line, "connectionIndex", transition->connection_index);
   return end(&line);
 }
 
@@ -148,6 +153,7 @@ int gcn__output_json_state(struct gcn__buf* out, int64_t unix_ms,
   add_text(&line, "from", gcn_state_name(transition->from));
   add_text(&line, "to", gcn_state_name(transition->to));
   add_text(&line, "reason", transition->reason);
+  add_number(&line, "connectionIndex", transition->connection_index);
   int error = end(&line);
   if (error != 0) return error;
   if (transition->to == GCN_STREAMING) {
@@ -167,6 +173,30 @@ int gcn__output_json_topic(struct gcn__buf* out, int64_t unix_ms,
   return end(&line);
 }
 
+static void add_topics(struct line* line, const gcn_gap_t* gap) {
+  size_t count = gap->topic_count;
+  add_number(line, "topicCount", count);
+  add_key(line, "topics");
+  if (gap->topics == NULL && count > 0) {
+    add_word(line, "null");
+    return;
+  }
+  add_word(line, "[");
+  for (size_t i = 0; i < count && i < GAP_TOPICS_MAX; i++) {
+    if (i > 0) add_word(line, ",");
+    if (line->error != 0) return;
+    gcn_span_t topic = gap->topics[i];
+    line->error =
+        gcn__json_write_string(line->out, gcn__span(topic.data, topic.size));
+  }
+  add_word(line, "]");
+}
+
+static void add_truth(struct line* line, const char* key, bool truth) {
+  add_key(line, key);
+  add_word(line, truth ? "true" : "false");
+}
+
 int gcn__output_json_gap(struct gcn__buf* out, int64_t unix_ms,
                          const gcn_gap_t* gap) {
   struct line line = begin(out, "gap", unix_ms);
@@ -174,6 +204,21 @@ int gcn__output_json_gap(struct gcn__buf* out, int64_t unix_ms,
   add_time(&line, "to", gap->to_unix_ms);
   add_number(&line, "ms", gap->to_ms - gap->from_ms);
   add_text(&line, "cause", gap->cause);
+  bool blind = gap->certainty == GCN_CERTAINTY_BLIND;
+  add_text(&line, "certainty", blind ? "blind" : "possible");
+  add_number(&line, "connectionIndex", gap->connection_index);
+  add_topics(&line, gap);
+  return end(&line);
+}
+
+int gcn__output_json_rotation(struct gcn__buf* out, int64_t unix_ms,
+                              const gcn_rotation_t* rotation) {
+  struct line line = begin(out, "rotated", unix_ms);
+  add_text(&line, "cause", rotation->cause);
+  add_truth(&line, "proven", rotation->proven != 0);
+  add_number(&line, "overlapMs", rotation->overlap);
+  add_number(&line, "duplicates", rotation->duplicates);
+  add_number(&line, "connectionIndex", rotation->connection_index);
   return end(&line);
 }
 
@@ -206,6 +251,18 @@ int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
   ADD("nevers", nevers);
   ADD("topics", topics);
   ADD("topicsRejected", topics_rejected);
+  ADD("connections", connections);
+  ADD("reused", reused);
+  ADD("rotations", rotations);
+  ADD("rotationsUnproven", rotations_unproven);
+  ADD("duplicates", duplicates);
+  ADD("audits", audits);
+  ADD("drifts", drifts);
+  ADD("renewals", renewals);
+  ADD("tokenLifeMs", token_life);
+  ADD("tlsFull", tls_full);
+  ADD("tlsResumed", tls_resumed);
+  ADD("sleeps", sleeps);
 #undef ADD
   return end(&line);
 }

@@ -233,6 +233,11 @@ static void put_failure(struct page* page, const gcn_transition_t* transition) {
   put_clean_str(page, failure == NULL ? transition->reason : failure->text);
 }
 
+static void put_index(struct page* page, unsigned index) {
+  if (!page->output->many || page->error != 0) return;
+  page->error = gcn__buf_printf(page->out, " [connection %u]", index);
+}
+
 static int write_open(struct page* page, const gcn_transition_t* transition,
                       uint64_t outage_ms) {
   put_label(page, BOLD ";" GREEN, "STREAMING");
@@ -247,6 +252,7 @@ static int write_open(struct page* page, const gcn_transition_t* transition,
     page->error = gcn__buf_printf(page->out, " (attempt %" PRIu64 ")",
                                   transition->attempt);
   }
+  put_index(page, transition->connection_index);
   return finish(page);
 }
 
@@ -275,6 +281,7 @@ int gcn__output_pretty_state(const struct gcn__output* output,
     put_label(&page, DIM, gcn_state_name(to));
     put_clean_str(&page, transition->reason);
   }
+  put_index(&page, transition->connection_index);
   return finish(&page);
 }
 
@@ -308,6 +315,14 @@ int gcn__output_pretty_topic(const struct gcn__output* output,
   return finish(&page);
 }
 
+/* "1 topic", "3 topics" */
+static void put_count(struct page* page, const char* before, uint64_t count,
+                      const char* noun) {
+  if (page->error != 0) return;
+  page->error = gcn__buf_printf(page->out, "%s%" PRIu64 "%s%s", before, count,
+                                noun, count == 1 ? "" : "s");
+}
+
 int gcn__output_pretty_gap(const struct gcn__output* output,
                            struct gcn__buf* out, int64_t unix_ms,
                            const gcn_gap_t* gap) {
@@ -322,9 +337,29 @@ int gcn__output_pretty_gap(const struct gcn__output* output,
   put_str(&page, from);
   put_str(&page, " and ");
   put_str(&page, to);
-  put_str(&page, " may be missing (");
+  put_str(&page, gap->certainty == GCN_CERTAINTY_BLIND
+                     ? " may be missing ("
+                     : " are possibly missing (");
   put_age(&page, gap->to_ms - gap->from_ms);
+  put_count(&page, ", ", gap->topic_count, " topic");
   put_str(&page, "): ");
   put_clean_str(&page, gap->cause);
+  put_index(&page, gap->connection_index);
+  return finish(&page);
+}
+
+int gcn__output_pretty_rotation(const struct gcn__output* output,
+                                struct gcn__buf* out, int64_t unix_ms,
+                                const gcn_rotation_t* rotation) {
+  struct page page = {.output = output, .out = out};
+  bool proven = rotation->proven != 0;
+  put_time(&page, unix_ms);
+  put_label(&page, proven ? BOLD ";" GREEN : BOLD ";" YELLOW, "ROTATED");
+  put_clean_str(&page, rotation->cause);
+  put_str(&page, proven ? ", nothing missed, " : ", not proven: see the gap, ");
+  put_count(&page, "", rotation->duplicates, " duplicate");
+  put_str(&page, " dropped, overlap ");
+  put_age(&page, rotation->overlap);
+  put_index(&page, rotation->connection_index);
   return finish(&page);
 }

@@ -32,6 +32,7 @@ const char* gcn__output_layer_name(gcn_layer_t layer) {
   case GCN_LAYER_WS: return "WebSocket";
   case GCN_LAYER_SERVICE: return "service";
   case GCN_LAYER_CLIENT: return "client";
+  case GCN_LAYER_PROXY: return "proxy";
   case GCN_LAYER_NONE: break;
   }
   return "unknown";
@@ -44,6 +45,9 @@ const char* gcn__output_op_name(gcn_op_t op) {
   case GCN_OP_TOPICS: return "topics request";
   case GCN_OP_UPGRADE: return "WebSocket handshake";
   case GCN_OP_STREAM: return "stream";
+  case GCN_OP_AUDIT: return "topics audit";
+  case GCN_OP_ADD: return "topics request";
+  case GCN_OP_UNSUBSCRIBE: return "unsubscribe request";
   case GCN_OP_NONE: break;
   }
   return "unknown";
@@ -152,4 +156,13 @@ int gcn__output_gap(const struct gcn__output* output, struct gcn__buf* out,
   }
   if (output->form != GCN__OUTPUT_PRETTY) return 0;
   return gcn__output_pretty_gap(output, out, unix_ms, gap);
+}
+
+int gcn__output_rotation(const struct gcn__output* output, struct gcn__buf* out,
+                         int64_t unix_ms, const gcn_rotation_t* rotation) {
+  if (output->form == GCN__OUTPUT_JSON) {
+    return gcn__output_json_rotation(out, unix_ms, rotation);
+  }
+  if (output->form != GCN__OUTPUT_PRETTY) return 0;
+  return gcn__output_pretty_rotation(output, out, unix_ms, rotation);
 }

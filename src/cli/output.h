@@ -23,6 +23,7 @@ enum gcn__output_form {
 
 struct gcn__output {
   enum gcn__output_form form;
+  bool many;    /* connections: PRETTY lines say which, as JSON always does */
   bool colors;  /* PRETTY only, as are those below */
   bool whole;   /* bodies in full and indented, else cut to the width */
   size_t width; /* columns */
@@ -48,6 +49,8 @@ int gcn__output_topic(const struct gcn__output* output, struct gcn__buf* out,
                       int64_t unix_ms, const gcn_topic_result_t* result);
 int gcn__output_gap(const struct gcn__output* output, struct gcn__buf* out,
                     int64_t unix_ms, const gcn_gap_t* gap);
+int gcn__output_rotation(const struct gcn__output* output, struct gcn__buf* out,
+                         int64_t unix_ms, const gcn_rotation_t* rotation);
 /* One JSON line whatever the form. */
 int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
                       const gcn_stats_t* stats);

@@ -5,13 +5,20 @@
  */
 #include "cli/probe.h"
 
-#include <stdio.h>
-
+#include "base/err.h"
+#include "cli/text.h"
+#include "codec/tunnel.h"
 #include "gcnotify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 enum {
   CONNECT_MS = 5000,
   HANDSHAKE_MS = 10000,
+  TUNNEL_MS = 10000,
+  /* TLS 1.3 sends tickets when it likes after the handshake. */
+  TICKET_MS = 500,
   PIECE_SIZE = 16 * 1024,
   OUT_SIZE_MAX = 256 * 1024,
 };
@@ -22,8 +29,11 @@ struct step {
   bool over;
   bool late;
   int error;
-  /* TLS only. */
+  void (*take)(struct step* step, struct gcn__span in);
+  struct gcn__tunnel* tunnel;
   struct gcn__tls* tls;
+  bool lingers; /* wait for tickets */
+  bool open;
   struct gcn__buf out;
   uv_write_t write;
   bool writing;
@@ -31,8 +41,18 @@ struct step {
 };
 
 void gcn__probe_init(struct gcn__probe* probe, uv_loop_t* loop,
-                     const struct gcn__url* url) {
-  *probe = (struct gcn__probe){.loop = loop, .url = *url};
+                     const struct gcn__url* url,
+                     const struct gcn__proxy* proxy) {
+  *probe = (struct gcn__probe){
+      .loop = loop, .url = *url, .proxy = proxy, .dns_ms = GCN__PROBE_DNS_MS};
+}
+
+const char* gcn__probe_host(const struct gcn__probe* probe) {
+  return probe->proxy == NULL ? probe->url.host : probe->proxy->host;
+}
+
+static uint16_t port_of(const struct gcn__probe* probe) {
+  return probe->proxy == NULL ? probe->url.port : probe->proxy->port;
 }
 
 static bool fail(struct gcn__probe* probe, int error, const char* text) {
@@ -43,14 +63,13 @@ static bool fail(struct gcn__probe* probe, int error, const char* text) {
 
 static void on_deadline(uv_timer_t* timer) {
   struct step* step = timer->data;
-  step->late = true;
+  step->late = !step->open; /* else only tickets were waited for */
   step->over = true;
 }
 
 static void begin(struct step* step, struct gcn__probe* probe,
                   uint64_t limit_ms) {
   step->probe = probe;
-  probe->tcp.data = step;
   uv_timer_init(probe->loop, &step->deadline);
   step->deadline.data = step;
   uv_timer_start(&step->deadline, on_deadline, limit_ms, 0);
@@ -98,17 +117,68 @@ static const char* address_name(const struct sockaddr_storage* address,
   return out;
 }
 
-bool gcn__probe_dns(struct gcn__probe* probe) {
-  char port[8];
-  snprintf(port, sizeof port, "%u", (unsigned)probe->url.port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+/* Outlives the probe if it takes too long. */
+struct look_up {
   uv_getaddrinfo_t request;
-  /* Without a callback it blocks, which is all that is wanted here. */
-  int error = uv_getaddrinfo(probe->loop, &request, NULL, probe->url.host, port,
-                             &hints);
+  struct step* step; /* NULL: nobody waits any more */
+};
+
+static void on_resolved(uv_getaddrinfo_t* request, int status,
+                        struct addrinfo* info) {
+  struct look_up* look_up = request->data;
+  struct step* step = look_up->step;
+  if (step != NULL) {
+    if (status == 0) take_addresses(step->probe, info);
+    step->error = status;
+    step->over = true;
+  }
+  uv_freeaddrinfo(info);
+  free(look_up);
+}
+
+static int start_look_up(struct gcn__probe* probe, struct step* step,
+                         struct look_up** out) {
+  char port[8];
+  snprintf(port, sizeof port, "%u", (unsigned)port_of(probe));
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+  struct look_up* look_up = calloc(1, sizeof *look_up);
+  if (look_up == NULL) return UV_ENOMEM;
+  look_up->step = step;
+  look_up->request.data = look_up;
+  int error = uv_getaddrinfo(probe->loop, &look_up->request, on_resolved,
+                             gcn__probe_host(probe), port, &hints);
+  if (error != 0) {
+    free(look_up);
+    return error;
+  }
+  *out = look_up;
+  return 0;
+}
+
+static bool give_up_look_up(struct gcn__probe* probe, struct look_up* look_up) {
+  char age[GCN__TEXT_AGE_SIZE];
+  look_up->step = NULL;
+  probe->stuck = true;
+  gcn__text_age(age, probe->dns_ms);
+  probe->error = UV_EAI_AGAIN;
+  snprintf(probe->text, sizeof probe->text,
+           "the DNS gave no answer within %s, given up", age);
+  return false;
+}
+
+bool gcn__probe_dns(struct gcn__probe* probe) {
+  struct step step = {.over = false};
+  struct look_up* look_up = NULL;
+  int error = start_look_up(probe, &step, &look_up);
   if (error != 0) return fail(probe, error, uv_strerror(error));
-  take_addresses(probe, request.addrinfo);
-  uv_freeaddrinfo(request.addrinfo);
+  begin(&step, probe, probe->dns_ms);
+  wait_for(&step);
+  if (step.late) give_up_look_up(probe, look_up);
+  close_now(probe->loop, (uv_handle_t*)&step.deadline);
+  if (step.late) return false;
+  if (step.error != 0) {
+    return fail(probe, step.error, uv_strerror(step.error));
+  }
   if (probe->address_count == 0) {
     return fail(probe, UV_EAI_NODATA, "the name has no address");
   }
@@ -144,7 +214,7 @@ static bool connect_to(struct gcn__probe* probe,
   if (!probe->connected) close_now(probe->loop, (uv_handle_t*)&probe->tcp);
   char name[64];
   snprintf(probe->text, sizeof probe->text, "%s port %u%s%s",
-           address_name(address, name, sizeof name), (unsigned)probe->url.port,
+           address_name(address, name, sizeof name), (unsigned)port_of(probe),
            error == 0 ? "" : ": ", error == 0 ? "" : uv_strerror(error));
   probe->error = error;
   return probe->connected;
@@ -195,17 +265,36 @@ static void send_out(struct step* step) {
 static void shake(struct step* step, struct gcn__span in) {
   char plain[1024];
   int error = 0;
+  bool was_open = step->open;
   do {
     size_t used = 0;
     error = gcn__tls_read(step->tls, &in, plain, sizeof plain, &used);
   } while (error == 0 && in.size > 0);
   send_out(step);
-  enum gcn__tls_state state = gcn__tls_state(step->tls);
+  step->open = gcn__tls_state(step->tls) == GCN__TLS_OPEN;
   if (error != 0) {
-    settle(step, error);
-  } else if (state == GCN__TLS_OPEN) {
+    settle(step, was_open && error == GCN__EOF ? 0 : error);
+  } else if (step->open && (was_open || !step->lingers)) {
     settle(step, 0);
+  } else if (step->open) {
+    uv_timer_start(&step->deadline, on_deadline, TICKET_MS, 0);
   }
+}
+
+static void dig(struct step* step, struct gcn__span in) {
+  int progress = GCN__TUNNEL_MORE;
+  do {
+    progress = gcn__tunnel_read(step->tunnel, &in);
+    if (progress == GCN__TUNNEL_OPEN && in.size > 0) {
+      progress = gcn__tunnel_refuse_rest(step->tunnel);
+    }
+    if (progress != GCN__TUNNEL_MORE) break;
+    int error = gcn__tunnel_write(step->tunnel, &step->out);
+    if (error != 0) progress = error;
+  } while (progress == GCN__TUNNEL_MORE && in.size > 0);
+  send_out(step);
+  if (progress < 0) settle(step, progress);
+  if (progress == GCN__TUNNEL_OPEN) settle(step, 0);
 }
 
 static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
@@ -216,10 +305,11 @@ static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
 
 static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) {
   struct step* step = stream->data;
+  if (step->over) return;
   if (size < 0) {
-    settle(step, (int)size);
+    settle(step, step->open ? 0 : (int)size);
   } else if (size > 0) {
-    shake(step, gcn__span(buf->base, (size_t)size));
+    step->take(step, gcn__span(buf->base, (size_t)size));
   }
 }
 
@@ -238,31 +328,85 @@ static void describe(struct gcn__probe* probe, const struct step* step,
   }
 }
 
-static int run_handshake(struct step* step) {
+/* Reads until the step is over.  What it says first is in `out` already, or is
+ * said by `take` when it is given nothing. */
+static int run(struct step* step) {
   uv_stream_t* stream = (uv_stream_t*)&step->probe->tcp;
+  step->probe->tcp.data = step;
   int error = uv_read_start(stream, on_alloc, on_read);
   if (error != 0) return error;
-  shake(step, gcn__span("", 0));
+  step->take(step, gcn__span("", 0));
   wait_for(step);
   uv_read_stop(stream);
   return step->late ? UV_ETIMEDOUT : step->error;
 }
 
-bool gcn__probe_tls(struct gcn__probe* probe, struct gcn__tls_config* config) {
-  struct step step = {.over = false};
+static void describe_tunnel(struct gcn__probe* probe, const struct step* step,
+                            int error) {
+  const char* said = gcn__tunnel_error(step->tunnel);
+  if (error == 0) {
+    snprintf(probe->text, sizeof probe->text, "a tunnel to %s port %u is open",
+             probe->url.host, (unsigned)probe->url.port);
+  } else if (said[0] != '\0') {
+    snprintf(probe->text, sizeof probe->text, "%s", said);
+  } else {
+    snprintf(probe->text, sizeof probe->text, "%s", uv_strerror(error));
+  }
+}
+
+bool gcn__probe_tunnel(struct gcn__probe* probe) {
+  if (probe->proxy == NULL) return true;
+  struct step step = {.take = dig};
+  gcn__buf_init(&step.out, &gcn__mem_libc, OUT_SIZE_MAX);
+  step.out.secret = true;
+  step.tunnel = gcn__tunnel_new(&gcn__mem_libc, probe->proxy, probe->url.host,
+                                probe->url.port);
+  if (step.tunnel == NULL) {
+    return fail(probe, UV_ENOMEM, gcn_strerror(UV_ENOMEM));
+  }
+  begin(&step, probe, TUNNEL_MS);
+  int error = run(&step);
+  if (error == UV_EOF) error = gcn__tunnel_end(step.tunnel);
+  describe_tunnel(probe, &step, error);
+  probe->error = error;
+  close_now(probe->loop, (uv_handle_t*)&step.deadline);
+  if (error != 0) gcn__probe_deinit(probe); /* ends a write under way, too */
+  gcn__tunnel_free(step.tunnel);
+  gcn__buf_deinit(&step.out);
+  return error == 0;
+}
+
+static bool shake_hands(struct gcn__probe* probe,
+                        struct gcn__tls_config* config, bool lingers,
+                        bool* resumed) {
+  struct step step = {.take = shake, .lingers = lingers};
   gcn__buf_init(&step.out, &gcn__mem_libc, OUT_SIZE_MAX);
   int error = gcn__tls_new(config, &gcn__mem_libc, probe->url.host, &step.out,
                            &step.tls);
   if (error != 0) return fail(probe, error, gcn_strerror(error));
   begin(&step, probe, HANDSHAKE_MS);
-  error = run_handshake(&step);
+  error = run(&step);
   describe(probe, &step, error);
+  *resumed = gcn__tls_resumed(step.tls);
   probe->error = error;
   close_now(probe->loop, (uv_handle_t*)&step.deadline);
   gcn__probe_deinit(probe);
   gcn__tls_free(step.tls);
   gcn__buf_deinit(&step.out);
   return error == 0;
+}
+
+bool gcn__probe_tls(struct gcn__probe* probe, struct gcn__tls_config* config) {
+  bool resumed = false;
+  return shake_hands(probe, config, true, &resumed);
+}
+
+bool gcn__probe_resume(struct gcn__probe* probe,
+                       struct gcn__tls_config* config) {
+  bool resumed = false;
+  bool good = gcn__probe_tcp(probe) && gcn__probe_tunnel(probe) &&
+              shake_hands(probe, config, false, &resumed);
+  return good && resumed;
 }
 
 void gcn__probe_deinit(struct gcn__probe* probe) {

@@ -18,6 +18,7 @@ enum {
   PAYLOAD_SIZE_MAX = 4 << 20,
   CHANNELS_MAX = 100000,
   TOPICS_MAX = 100000,
+  REFRESH_SIZE_MAX = 86, /* what the service keeps */
 };
 
 #define SEED_DEFAULT          1
@@ -53,6 +54,9 @@ static const char usage[] =
     "                              line\n"
     "      --corpus-once           only once\n"
     "      --record FILE           write what was sent, one envelope a line\n"
+    "      --report FILE           write figures about clients there, as "
+    "JSON:\n"
+    "                              at the end, and at each USR1\n"
     "      --seed N                other made-up events, ids and topics [1]\n"
     "\n"
     "Who, and how much (all made up; nothing here needs a real secret):\n"
@@ -67,6 +71,9 @@ static const char usage[] =
     "      --max-topics N          per channel [1000]\n"
     "      --rest-limit N          REST calls per minute and token, 0 for no\n"
     "                              limit [300]\n"
+    "      --body-limit BYTES      of topics in one request, 0 for no limit "
+    "[0]\n"
+    "      --refresh-token T       a first one, for the refresh_token grant\n"
     "      --forbid 'PATTERN=PERMISSION'\n"
     "                              topics that need a permission nobody has\n"
     "\n"
@@ -79,7 +86,8 @@ static const char usage[] =
     "  -v, --verbose               requests too on standard error\n"
     "  -h, --help                  this text\n"
     "\n"
-    "Signals: INT and TERM end.\n"
+    "Signals: INT and TERM end; USR1 writes the report, to standard error if\n"
+    "there is no --report.\n"
     "\n"
     "Exit codes: 0 ended as asked, 1 unexpected failure, 2 usage, 8 an\n"
     "expectation of the fault script was not met.\n";
@@ -103,6 +111,7 @@ enum {
   ARG_CORPUS,
   ARG_CORPUS_ONCE,
   ARG_RECORD,
+  ARG_REPORT,
   ARG_SEED,
   ARG_CLIENT_ID,
   ARG_CLIENT_SECRET,
@@ -113,6 +122,8 @@ enum {
   ARG_MAX_CHANNELS,
   ARG_MAX_TOPICS,
   ARG_REST_LIMIT,
+  ARG_BODY_LIMIT,
+  ARG_REFRESH_TOKEN,
   ARG_FORBID,
   ARG_FAULT,
   ARG_FAULT_LINE,
@@ -135,6 +146,7 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_CORPUS, "corpus"},
     {0, false, ARG_CORPUS_ONCE, "corpus-once"},
     {0, true, ARG_RECORD, "record"},
+    {0, true, ARG_REPORT, "report"},
     {0, true, ARG_SEED, "seed"},
     {0, true, ARG_CLIENT_ID, "client-id"},
     {0, true, ARG_CLIENT_SECRET, "client-secret"},
@@ -145,6 +157,8 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_MAX_CHANNELS, "max-channels"},
     {0, true, ARG_MAX_TOPICS, "max-topics"},
     {0, true, ARG_REST_LIMIT, "rest-limit"},
+    {0, true, ARG_BODY_LIMIT, "body-limit"},
+    {0, true, ARG_REFRESH_TOKEN, "refresh-token"},
     {0, true, ARG_FORBID, "forbid"},
     {0, true, ARG_FAULT, "fault"},
     {0, true, ARG_FAULT_LINE, "fault-line"},
@@ -181,6 +195,16 @@ static const char* take_limit(const char* value, uint64_t* out) {
   if (!gcn__text_number(value, out)) return "a number, 0 for no limit";
   if (*out == 0) *out = GCN__NEVER;
   return NULL;
+}
+
+static const char* take_body_limit(const char* value, uint64_t* out) {
+  return gcn__text_number(value, out) ? NULL : "bytes, 0 for no limit";
+}
+
+static const char* take_refresh(const char* value, const char** out) {
+  size_t size = strlen(value);
+  *out = value;
+  return size >= 1 && size <= REFRESH_SIZE_MAX ? NULL : "1 to 86 characters";
 }
 
 static const char* take_time(const char* value, uint64_t* out) {
@@ -224,6 +248,8 @@ static const char* take_service(struct gcn__sim_options* service, int id,
   case ARG_MAX_TOPICS:
     return take_count(value, TOPICS_MAX, &service->topics_max);
   case ARG_REST_LIMIT: return take_limit(value, &service->rest_per_min_max);
+  case ARG_BODY_LIMIT: return take_body_limit(value, &service->body_size_max);
+  case ARG_REFRESH_TOKEN: return take_refresh(value, &service->refresh_token);
   default: return "known here";
   }
 }
@@ -244,6 +270,7 @@ static const char* take_option(struct gcn__cli_sim_options* options, int id,
   case ARG_CA_OUT: return take_path(value, &options->ca_path);
   case ARG_TOPICS_OUT: return take_path(value, &options->topics_path);
   case ARG_RECORD: return take_path(value, &options->record_path);
+  case ARG_REPORT: return take_path(value, &options->report_path);
   case ARG_TOPICS:
     return take_count(value, GCN__CLI_SIM_TOPICS_MAX, &options->topic_count);
   case ARG_FOR: return take_time(value, &options->for_ms);

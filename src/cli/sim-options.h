@@ -41,6 +41,7 @@ struct gcn__cli_sim_options {
   const char* ca_path;
   const char* topics_path;
   const char* record_path;
+  const char* report_path;
   size_t topic_count;
   char topic[GCN__SIM_TOPIC_SIZE_MAX]; /* one that has events */
   uint64_t for_ms;                     /* 0: until a signal */

@@ -21,12 +21,14 @@
 #include "cli/sink.h"
 #include "cli/text.h"
 #include "gcnotify.h"
+#include "sim/ledger.h"
 #include "sim/listen.h"
 
 enum {
-  SIGNALS = 2,
+  SIGNALS = 3,
   START_SIZE_MAX = 64 << 10,
   TOPICS_SIZE_MAX = 64 << 20,
+  REPORT_SIZE_MAX = 16 << 20,
   SOON_MS = 1,
 };
 
@@ -67,6 +69,29 @@ static void on_listen_closed(void* ctx) {
   end(run);
 }
 
+static void fail_report(struct run* run, int error) {
+  const char* path = run->options->report_path;
+  gcn__console_say(run->console, GCN__CONSOLE_ERROR, "--report %s: %s",
+                   path == NULL ? "-" : path, gcn_strerror(error));
+  if (run->exit_code == GCN__EXIT_OK) run->exit_code = GCN__EXIT_FAILURE;
+}
+
+/* One line of JSON, to the file or to standard error. */
+static void report(struct run* run) {
+  const char* path = run->options->report_path;
+  struct gcn__buf text;
+  gcn__buf_init(&text, &gcn__mem_libc, REPORT_SIZE_MAX);
+  uint64_t now_ms = gcn__sim_listen_now(run->listen);
+  int error =
+      gcn__sim_report(gcn__sim_listen_service(run->listen), now_ms, &text);
+  if (error == 0) error = gcn__buf_append(&text, path == NULL ? "\0" : "\n", 1);
+  struct gcn__span line = gcn__buf_span(&text);
+  if (error == 0 && path == NULL) gcn__console_print(run->console, line.data);
+  if (error == 0 && path != NULL) error = gcn__cli_sim_file_replace(path, line);
+  if (error != 0) fail_report(run, error);
+  gcn__buf_deinit(&text);
+}
+
 /* What came true or not in the last moment counts too. */
 static void judge(struct run* run) {
   struct gcn__sim* sim = gcn__sim_listen_service(run->listen);
@@ -76,6 +101,7 @@ static void judge(struct run* run) {
   gcn__sim_counters(sim, &counters);
   gcn__cli_sim_summary(&counters, summary);
   gcn__console_say(run->console, GCN__CONSOLE_NOTE, "%s", summary);
+  if (run->options->report_path != NULL) report(run);
   const char* failure = gcn__sim_failure(sim);
   if (failure == NULL) return;
   gcn__console_say(run->console, GCN__CONSOLE_ERROR,
@@ -102,6 +128,10 @@ static void on_timer(uv_timer_t* timer) {
 
 static void on_signal(uv_signal_t* handle, int signal) {
   struct run* run = handle->data;
+  if (signal == SIGUSR1) {
+    if (run->listen != NULL) report(run);
+    return;
+  }
   if (run->signal != 0) {
     if (run->tls->temporary[0] != '\0') unlink(run->tls->temporary);
     _exit(128 + signal);
@@ -269,7 +299,7 @@ static bool announce_port(struct run* run) {
 }
 
 static bool start_signals(struct run* run) {
-  static const int numbers[SIGNALS] = {SIGINT, SIGTERM};
+  static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGUSR1};
   for (int i = 0; i < SIGNALS; i++) {
     int error = uv_signal_start(&run->signals[i], on_signal, numbers[i]);
     if (error != 0) return complain(run, "signals", "cannot be heard", error);

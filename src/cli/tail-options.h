@@ -7,10 +7,11 @@
 #ifndef GCN_CLI_TAIL_OPTIONS_H
 #define GCN_CLI_TAIL_OPTIONS_H
 
-#include "cli/target.h"
 #include "cli/console.h"
 #include "cli/match.h"
 #include "cli/output.h"
+#include "cli/target.h"
+#include "cli/topic-list.h"
 #include "gcnotify.h"
 
 enum gcn__choice { GCN__CHOICE_AUTO, GCN__CHOICE_ON, GCN__CHOICE_OFF };
@@ -19,8 +20,7 @@ enum gcn__on_gap { GCN__ON_GAP_WARN, GCN__ON_GAP_FAIL, GCN__ON_GAP_IGNORE };
 
 struct gcn__tail_options {
   struct gcn__target_flags target;
-  char* topics[GCN_TOPIC_COUNT_MAX];
-  size_t topic_count;
+  struct gcn__topic_list topics;
   bool form_given;
   enum gcn__output_form form;
   uint64_t count; /* 0: no limit, as in those below */
@@ -38,7 +38,19 @@ struct gcn__tail_options {
   uint64_t retries_max; /* UINT64_MAX: no limit */
   enum gcn__choice color;
   enum gcn__choice status;
+  enum gcn__log_format log_format;
+  uint64_t stats_ms;
+  const char* metrics_path; /* NULL: none, as in those below */
+  uint64_t metrics_ms;
+  const char* record_path;
+  uint64_t connections; /* 0: the library's default, as in those below */
+  uint64_t rotate_ms;
+  uint64_t spread_ms;
+  uint64_t ping_ms;
 };
+
+/* tail-usage.c: parts of one text, NULL-terminated. */
+extern const char* const gcn__tail_usage[];
 
 /* False if tail is not to run: `*exit_code` is then set, and what had to be
  * said has been said.  Deinit in either case. */

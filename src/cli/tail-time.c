@@ -95,6 +95,7 @@ static bool wants_status(const struct gcn__tail* tail) {
 static void on_tick(uv_timer_t* timer) {
   struct gcn__tail* tail = timer->data;
   tail->ticks++;
+  gcn__tail_tell_renewals(tail);
   gcn__sink_check(&tail->sink);
   gcn__sink_push(&tail->sink);
   if (tail->sink.error != 0) {
@@ -106,10 +107,19 @@ static void on_tick(uv_timer_t* timer) {
   if (!busy) tell_status(tail);
 }
 
+static void on_stats(uv_timer_t* timer) {
+  gcn__tail_tell_stats(timer->data);
+}
+
+static void on_metrics(uv_timer_t* timer) {
+  gcn__tail_write_metrics(timer->data);
+}
+
 /* A pool thread may be stuck in write(2), and an ordinary exit would wait for
  * it. */
 static void on_drain(uv_timer_t* timer) {
   struct gcn__tail* tail = timer->data;
+  gcn__tail_write_record(tail);
   gcn__console_say(&tail->console, GCN__CONSOLE_WARN,
                    "%zu bytes of output were not taken and are lost",
                    gcn__sink_waiting(&tail->sink));
@@ -118,6 +128,12 @@ static void on_drain(uv_timer_t* timer) {
 
 void gcn__tail_drain(struct gcn__tail* tail, uint64_t limit_ms) {
   uv_timer_start(&tail->timers[GCN__TAIL_DRAIN], on_drain, limit_ms, 0);
+}
+
+static int repeat(struct gcn__tail* tail, enum gcn__tail_timer index,
+                  uv_timer_cb callback, uint64_t every_ms) {
+  if (every_ms == 0) return 0;
+  return uv_timer_start(&tail->timers[index], callback, every_ms, every_ms);
 }
 
 static int start(struct gcn__tail* tail, enum gcn__tail_timer index,
@@ -135,7 +151,12 @@ int gcn__tail_timers_start(struct gcn__tail* tail) {
   if (error == 0) {
     error = start(tail, GCN__TAIL_IDLE, on_idle, options->until_idle_ms);
   }
+  if (error == 0) {
+    error = repeat(tail, GCN__TAIL_STATS, on_stats, options->stats_ms);
+  }
+  if (error == 0 && options->metrics_path != NULL) {
+    error = repeat(tail, GCN__TAIL_METRICS, on_metrics, options->metrics_ms);
+  }
   if (error != 0) return error;
-  return uv_timer_start(&tail->timers[GCN__TAIL_TICK], on_tick, TICK_MS,
-                        TICK_MS);
+  return repeat(tail, GCN__TAIL_TICK, on_tick, TICK_MS);
 }

@@ -4,14 +4,18 @@
  */
 #include "cli/tail.h"
 
+#include "cli/cli.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-
-enum { WIDTH = 120, WHY_SIZE = 256 };
+enum {
+  WIDTH = 120,
+  WHY_SIZE = 256,
+  ROTATE_JITTER_PART = 20, /* a channel may go earlier by this part */
+};
 
 const char* gcn__tail_env(const char* name) {
   return getenv(name);
@@ -43,6 +47,8 @@ void gcn__tail_end(struct gcn__tail* tail) {
 
 static void on_close(gcn_client_t* client) {
   struct gcn__tail* tail = gcn_client_data(client);
+  gcn__tail_write_record(tail); /* with the goodbye in it */
+  gcn__tail_write_metrics(tail);
   tail->client = NULL;
   gcn__tail_end(tail);
 }
@@ -56,6 +62,8 @@ void gcn__tail_finish(struct gcn__tail* tail, int exit_code) {
   gcn__console_hide(&tail->console);
   tail->console.rewrites = false;
   gcn__sink_push(&tail->sink);
+  /* Already now: a second signal leaves no time. */
+  gcn__tail_write_record(tail);
   gcn_client_close(tail->client, on_close);
 }
 
@@ -80,7 +88,8 @@ static void choose_console(struct gcn__tail* tail) {
   tail->console.level = level;
   bool wanted = options->status == GCN__CHOICE_ON ||
                 (options->status == GCN__CHOICE_AUTO && !options->quiet);
-  tail->console.rewrites = wanted && isatty(STDERR_FILENO) == 1;
+  bool text = options->log_format == GCN__LOG_FORMAT_TEXT;
+  tail->console.rewrites = wanted && text && isatty(STDERR_FILENO) == 1;
 }
 
 static void choose_output(struct gcn__tail* tail) {
@@ -123,26 +132,64 @@ static gcn_log_level_t log_level(const struct gcn__tail* tail) {
   return GCN_LOG_ERROR;
 }
 
+static void fill_options(struct gcn__tail* tail, gcn_options_t* options) {
+  const struct gcn__tail_options* from = tail->options;
+  gcn_options_init(options);
+  gcn__target_apply(&tail->target, options);
+  gcn__tail_callbacks(options);
+  gcn__tail_token_callbacks(tail, options);
+  options->data = tail;
+  options->log_level = log_level(tail);
+  options->topic_count_max = GCN_TOPIC_COUNT_MAX;
+  options->connection_count_max = from->connections;
+  options->ping_ms = from->ping_ms;
+  options->rotate_ms = from->rotate_ms;
+  options->rotate_spread_ms = from->spread_ms;
+  options->rotate_jitter_ms = from->rotate_ms / ROTATE_JITTER_PART;
+}
+
+/* False: what is wrong has been said. */
+static bool subscribe(struct gcn__tail* tail) {
+  const struct gcn__topic_list* topics = &tail->options->topics;
+  int error = gcn_client_subscribe(
+      tail->client, (const char* const*)topics->names, topics->count);
+  if (error == 0) {
+    gcn_stats_t stats = {.size = sizeof stats};
+    gcn_client_stats(tail->client, &stats);
+    tail->output.many = stats.connections > 1;
+    return true;
+  }
+  bool full = error == GCN_ELIMIT;
+  tail->exit_code = full ? GCN__EXIT_USAGE : GCN__EXIT_FAILURE;
+  if (!full) {
+    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s",
+                     gcn_strerror(error));
+    return false;
+  }
+  gcn__console_say(&tail->console, GCN__CONSOLE_ERROR,
+                   "%zu topics are more than the connections hold; gcn topics "
+                   "--plan shows which: name fewer%s",
+                   topics->count,
+                   tail->options->connections == 0
+                       ? ""
+                       : ", or allow more with --connections");
+  return false;
+}
+
 static bool start_client(struct gcn__tail* tail) {
   gcn_options_t options;
-  gcn_options_init(&options);
-  gcn__target_apply(&tail->target, &options);
-  gcn__tail_callbacks(&options);
-  options.data = tail;
-  options.log_level = log_level(tail);
+  fill_options(tail, &options);
   char why[WHY_SIZE] = "";
   int error = gcn_options_check(&options, why, sizeof why);
   if (error != 0) {
-    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s", why);
+    char text[GCN__TARGET_TEXT_SIZE];
+    gcn__target_explain(why, text);
+    gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s", text);
     tail->exit_code = GCN__EXIT_USAGE;
     return false;
   }
   error = gcn_client_new(&tail->client, &tail->loop, &options);
-  if (error == 0) {
-    error = gcn_client_subscribe(tail->client,
-                                 (const char* const*)tail->options->topics,
-                                 tail->options->topic_count);
-  }
+  if (error == 0 && !subscribe(tail)) return false;
   if (error == 0) error = gcn_client_start(tail->client);
   if (error == 0) return true;
   gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s",
@@ -211,6 +258,7 @@ int gcn__cli_tail(int argc, char** argv) {
   struct gcn__tail_options options;
   int exit_code = GCN__EXIT_USAGE;
   if (gcn__tail_options_parse(&options, argc, argv, &console, &exit_code)) {
+    console.format = options.log_format;
     exit_code = tail_with(&options, &console);
   }
   gcn__tail_options_deinit(&options);

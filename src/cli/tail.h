@@ -11,18 +11,20 @@
 
 #include <uv.h>
 
-#include "cli/target.h"
 #include "cli/console.h"
+#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/sink.h"
 #include "cli/tail-options.h"
+#include "cli/target.h"
 #include "gcnotify.h"
 
 #define GCN__TAIL_SIGNAL_MAP(X)                                                \
   X(SIGINT)                                                                    \
   X(SIGTERM)                                                                   \
   X(SIGHUP)                                                                    \
-  X(SIGUSR1)
+  X(SIGUSR1)                                                                   \
+  X(SIGUSR2)
 
 enum gcn__tail_signal {
 #define GCN__TAIL_SIGNAL_ENUM(name) GCN__TAIL_##name,
@@ -36,6 +38,8 @@ enum gcn__tail_timer {
   GCN__TAIL_FOR,
   GCN__TAIL_FIRST,
   GCN__TAIL_IDLE,
+  GCN__TAIL_STATS,
+  GCN__TAIL_METRICS,
   GCN__TAIL_TICK,  /* status line, lazy output, readers that have gone */
   GCN__TAIL_DRAIN, /* what a signal leaves for the output to be taken */
   GCN__TAIL_TIMERS
@@ -51,9 +55,13 @@ struct gcn__tail {
   gcn_client_t* client; /* NULL once its close callback has come */
   uv_timer_t timers[GCN__TAIL_TIMERS];
   uv_signal_t signals[GCN__TAIL_SIGNALS];
-  bool paused;    /* the output is slower than the stream */
-  bool shares;    /* output and status line are on one terminal */
-  bool told_lost; /* so that the recovery is told too */
+  bool paused;       /* the output is slower than the stream */
+  bool shares;       /* output and status line are on one terminal */
+  bool told_lost;    /* so that the recovery is told too */
+  bool told_metrics; /* that its file cannot be written */
+  bool told_record;
+  bool rereads;      /* credentials come from a file, at each token request */
+  uint64_t renewals; /* told */
   bool finishing;
   bool ended; /* the handles are closing */
   int exit_code;
@@ -62,7 +70,7 @@ struct gcn__tail {
   uint64_t told_events; /* when the status line was made last, and when */
   uint64_t told_ms;
   uint64_t ticks;
-  uint64_t streams;   /* opened so far */
+  uint64_t streams[GCN_CONNECTION_COUNT_MAX]; /* opened so far */
   uint64_t active_ms; /* uv_now of the last event, or of the open stream */
 };
 
@@ -75,9 +83,27 @@ void gcn__tail_end(struct gcn__tail* tail);
 void gcn__tail_callbacks(gcn_options_t* options);
 /* The sink has moved. */
 void gcn__tail_progress(void* ctx);
+/* Statistics, to where the options say. */
+void gcn__tail_tell_stats(struct gcn__tail* tail);
+/* Renewals since the last look. */
+void gcn__tail_tell_renewals(struct gcn__tail* tail);
 
 /* tail-signals.c.  0 or libuv's error. */
 int gcn__tail_signals_start(struct gcn__tail* tail);
+
+/* tail-files.c: each writes its file, if one is wanted. */
+void gcn__tail_write_metrics(struct gcn__tail* tail);
+void gcn__tail_write_record(struct gcn__tail* tail);
+/* One JSON line: appended, or to standard error. */
+int gcn__tail_put_stats(const struct gcn__tail* tail, struct gcn__buf* out);
+void gcn__tail_print_stats(struct gcn__tail* tail);
+
+/* tail-token.c */
+void gcn__tail_token_callbacks(struct gcn__tail* tail, gcn_options_t* options);
+/* New credentials for the next token request, and say so. */
+void gcn__tail_read_again(struct gcn__tail* tail);
+/* Whether, after a refusal, there are others to try. */
+bool gcn__tail_has_new_secret(struct gcn__tail* tail);
 
 /* tail-time.c.  0 or libuv's error. */
 int gcn__tail_timers_start(struct gcn__tail* tail);

@@ -4,13 +4,14 @@
  */
 #include "cli/target.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/err.h"
 #include "cli/file.h"
 #include "cli/profile.h"
+#include "cli/secret.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 enum {
   SECRET_SIZE_MAX = 4096,
@@ -31,6 +32,11 @@ struct sources {
 
 const char* gcn__target_flag(struct gcn__target_flags* flags, int id,
                              const char* value) {
+  if (id == GCN__TARGET_ARG_PROXY && gcn__secret_in_url(value)) {
+    return "a password does not belong on the command line, where every user "
+           "of the machine can read it: set https_proxy, or "
+           "GENESYSCLOUD_PROXY_AUTH_PASSWORD";
+  }
   switch (id) {
 #define CASE(name, field, letter, text)                                        \
   case GCN__TARGET_ARG_##name: flags->field = value; return NULL;
@@ -141,37 +147,29 @@ static bool choose(const struct sources* sources, const char* flag,
   return good;
 }
 
-/* The first line of the file, without what ends it. */
-static bool take_secret(struct gcn__target* target, struct gcn__span text,
-                        const char* path) {
-  size_t size = 0;
-  while (size < text.size && text.data[size] != '\n' &&
-         text.data[size] != '\r') {
-    size++;
-  }
-  if (size == 0) return fail(target, "%s: the first line is empty", path);
-  target->client_secret = gcn__str_copy_n(mem, text.data, size);
-  return target->client_secret != NULL || fail(target, "out of memory");
-}
-
-static bool read_secret(struct gcn__target* target, const char* path) {
-  struct gcn__buf text;
-  gcn__buf_init(&text, mem, SECRET_SIZE_MAX);
-  text.secret = true;
+/* `path` NULL: not given.  `flag` is what it was given by. */
+static bool read_secret(struct gcn__target* target, const char* flag,
+                        const char* path, enum gcn__secret_form form,
+                        char** out) {
   bool exposed = false;
-  int error = gcn__file_read(path, &text, &exposed);
+  if (path == NULL) return true;
+  int error = gcn__secret_read(path, form, out, &exposed);
   if (error == 0 && exposed) warn_exposed(target, path);
-  bool good = error == 0 ? take_secret(target, gcn__buf_span(&text), path)
-                         : fail(target, "--client-secret-file %s: %s", path,
-                                error_text(error));
-  gcn__buf_deinit(&text);
-  return good;
+  if (error == 0) return true;
+  if (error != GCN__EINVAL) {
+    return fail(target, "%s %s: %s", flag, path, error_text(error));
+  }
+  return fail(target, "%s: %s", path,
+              form == GCN__SECRET_LINE ? "the first line is empty"
+                                       : "there is nothing in it");
 }
 
 static bool choose_secret(const struct sources* sources,
                           struct gcn__target* target) {
   if (sources->flags->secret_path != NULL) {
-    return read_secret(target, sources->flags->secret_path);
+    return read_secret(target, "--client-secret-file",
+                       sources->flags->secret_path, GCN__SECRET_LINE,
+                       &target->client_secret);
   }
   return choose(sources, NULL, "GENESYSCLOUD_OAUTHCLIENT_SECRET",
                 "client_secret", &target->client_secret);
@@ -208,6 +206,85 @@ static bool choose_urls(const struct sources* sources,
          (api == NULL) == (target->api_url == NULL);
 }
 
+/* The names are those of the vendor's Terraform provider. */
+static bool choose_proxy(const struct sources* sources,
+                         struct gcn__target* target) {
+  const char* flag = sources->flags->proxy;
+  if (flag != NULL) return (target->proxy = gcn__str_copy(mem, flag)) != NULL;
+  const char* host = ask_env(sources, "GENESYSCLOUD_PROXY_HOST");
+  if (host == NULL) return true;
+  const struct gcn__secret_proxy proxy = {
+      .protocol = ask_env(sources, "GENESYSCLOUD_PROXY_PROTOCOL"),
+      .host = host,
+      .port = ask_env(sources, "GENESYSCLOUD_PROXY_PORT"),
+      .user = ask_env(sources, "GENESYSCLOUD_PROXY_AUTH_USERNAME"),
+      .password = ask_env(sources, "GENESYSCLOUD_PROXY_AUTH_PASSWORD"),
+  };
+  return (target->proxy = gcn__secret_proxy_url(&proxy)) != NULL;
+}
+
+static bool copy(const char* text, char** out) {
+  return text == NULL || (*out = gcn__str_copy(mem, text)) != NULL;
+}
+
+static bool choose_way(const struct sources* sources,
+                       struct gcn__target* target) {
+  const struct gcn__target_flags* flags = sources->flags;
+  return copy(flags->cert_path, &target->cert_path) &&
+         copy(flags->key_path, &target->key_path) &&
+         copy(flags->no_proxy, &target->no_proxy) &&
+         choose_proxy(sources, target) &&
+         read_secret(target, "--client-key-password-file",
+                     flags->key_password_path, GCN__SECRET_LINE,
+                     &target->key_password);
+}
+
+static bool choose_grant(const struct gcn__target_flags* flags,
+                         struct gcn__target* target) {
+  static const char* const names[] = {"client-credentials", "refresh-token",
+                                      "saml2", "jwt"};
+  const char* name = flags->grant == NULL ? names[0] : flags->grant;
+  int grant = 0;
+  while (grant < 4 && strcmp(names[grant], name) != 0)
+    grant++;
+  target->grant = (gcn_grant_t)grant;
+  if (grant < 4) return true;
+  return fail(target,
+              "--grant '%.40s' has to be client-credentials|refresh-token|"
+              "saml2|jwt",
+              name);
+}
+
+/* What a grant needs, and that nothing is said which it has no use for. */
+static bool check_grant(const struct gcn__target_flags* flags,
+                        struct gcn__target* target) {
+  gcn_grant_t grant = target->grant;
+  bool refreshes = grant == GCN_GRANT_REFRESH_TOKEN;
+  bool saml = grant == GCN_GRANT_SAML2_BEARER;
+  bool bearer = saml || grant == GCN_GRANT_JWT_BEARER;
+  if (refreshes != (flags->refresh_path != NULL)) {
+    return fail(target, "--grant refresh-token and --refresh-token-file FILE "
+                        "need each other");
+  }
+  if (bearer != (flags->assertion_path != NULL)) {
+    return fail(target, "--grant saml2 or jwt and --assertion-file FILE need "
+                        "each other");
+  }
+  if (saml == (flags->org_name != NULL)) return true;
+  return fail(target, "--grant saml2 and --org-name NAME need each other");
+}
+
+static bool choose_token(const struct sources* sources,
+                         struct gcn__target* target) {
+  const struct gcn__target_flags* flags = sources->flags;
+  return choose_grant(flags, target) && check_grant(flags, target) &&
+         copy(flags->org_name, &target->org_name) &&
+         read_secret(target, "--refresh-token-file", flags->refresh_path,
+                     GCN__SECRET_LINE, &target->refresh_token) &&
+         read_secret(target, "--assertion-file", flags->assertion_path,
+                     GCN__SECRET_DOCUMENT, &target->assertion);
+}
+
 static bool require(struct gcn__target* target) {
   if (target->client_id == NULL) {
     return fail(target, "no client id: set GENESYSCLOUD_OAUTHCLIENT_ID, pass "
@@ -232,7 +309,8 @@ static bool choose_all(const struct sources* sources,
                      "client_credentials", &target->client_id) &&
               choose(sources, flags->ca_path, "SSL_CERT_FILE", NULL,
                      &target->ca_path) &&
-              choose_urls(sources, target) && choose_secret(sources, target);
+              choose_urls(sources, target) && choose_secret(sources, target) &&
+              choose_way(sources, target) && choose_token(sources, target);
   if (good) return require(target);
   return target->problem[0] != '\0' ? false : fail(target, "out of memory");
 }
@@ -259,6 +337,14 @@ void gcn__target_deinit(struct gcn__target* target) {
   gcn__str_free(mem, target->client_id);
   gcn__secret_free(mem, target->client_secret);
   gcn__str_free(mem, target->ca_path);
+  gcn__str_free(mem, target->cert_path);
+  gcn__str_free(mem, target->key_path);
+  gcn__secret_free(mem, target->key_password);
+  gcn__secret_free(mem, target->proxy);
+  gcn__str_free(mem, target->no_proxy);
+  gcn__secret_free(mem, target->refresh_token);
+  gcn__secret_free(mem, target->assertion);
+  gcn__str_free(mem, target->org_name);
   *target = (struct gcn__target){0};
 }
 
@@ -270,5 +356,67 @@ void gcn__target_apply(const struct gcn__target* target,
   options->client_id = target->client_id;
   options->client_secret = target->client_secret;
   options->ca_path = target->ca_path;
+  options->client_cert_path = target->cert_path;
+  options->client_key_path = target->key_path;
+  options->client_key_password = target->key_password;
+  options->proxy = target->proxy;
+  options->no_proxy = target->no_proxy;
+  options->grant = target->grant;
+  options->refresh_token = target->refresh_token;
+  options->assertion = target->assertion;
+  options->org_name = target->org_name;
   options->allow_plaintext = target->plaintext ? 1 : 0;
+}
+
+void gcn__target_explain(const char* why, char out[GCN__TARGET_TEXT_SIZE]) {
+  static const struct {
+    const char* field;
+    const char* flag;
+  } rows[] = {
+      {"region", "--environment"},
+      {"login_url", "--login-url"},
+      {"api_url", "--api-url"},
+      {"ca_path", "--ca"},
+      {"client_cert_path", "--client-cert"},
+      {"client_key_path", "--client-key"},
+      {"client_key_password", "--client-key-password-file"},
+      {"proxy", "--proxy"},
+      {"refresh_token", "--refresh-token-file"},
+      {"assertion", "--assertion-file"},
+      {"org_name", "--org-name"},
+  };
+  size_t size = strcspn(why, ": ");
+  const char* name = NULL;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct gcn__span field = gcn__span(why, size);
+    if (gcn__span_is(field, rows[i].field)) name = rows[i].flag;
+  }
+  snprintf(out, GCN__TARGET_TEXT_SIZE, "%s%s", name == NULL ? "" : name,
+           name == NULL ? why : why + size);
+}
+
+gcn_credentials_t gcn__target_credentials(const struct gcn__target* target) {
+  return (gcn_credentials_t){
+      .client_id = target->client_id,
+      .client_secret = target->client_secret,
+      .refresh_token = target->refresh_token,
+      .assertion = target->assertion,
+  };
+}
+
+int gcn__target_keep_refresh(const struct gcn__target_flags* flags,
+                             const char* refresh_token) {
+  if (flags->refresh_path == NULL) return GCN__ENOENT;
+  if (!gcn__file_lasts(flags->refresh_path)) return GCN__ENOENT;
+  struct gcn__buf text;
+  gcn__buf_init(&text, mem, SECRET_SIZE_MAX * 32);
+  text.secret = true;
+  int error = gcn__buf_append_str(&text, refresh_token);
+  if (error == 0) error = gcn__buf_append_str(&text, "\n");
+  if (error == 0) {
+    error = gcn__file_replace(flags->refresh_path, gcn__buf_span(&text),
+                              GCN__FILE_SECRET);
+  }
+  gcn__buf_deinit(&text);
+  return error;
 }

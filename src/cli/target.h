@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who and where: flags, environment, profile and defaults become one
+ * Who, how and where: flags, environment, profile and defaults become one
  * configuration, in this order of precedence, each value for itself.
  *
  * It asks the process's environment only through the function it is given, and
@@ -24,7 +24,16 @@ enum { GCN__TARGET_TEXT_SIZE = 512 };
   X(SECRET_FILE, secret_path, 0, "client-secret-file")                         \
   X(LOGIN_URL, login_url, 0, "login-url")                                      \
   X(API_URL, api_url, 0, "api-url")                                            \
-  X(CA, ca_path, 0, "ca")
+  X(CA, ca_path, 0, "ca")                                                      \
+  X(CERT, cert_path, 0, "client-cert")                                         \
+  X(KEY, key_path, 0, "client-key")                                            \
+  X(KEY_PASSWORD, key_password_path, 0, "client-key-password-file")            \
+  X(PROXY, proxy, 0, "proxy")                                                  \
+  X(NO_PROXY, no_proxy, 0, "no-proxy")                                         \
+  X(GRANT, grant, 0, "grant")                                                  \
+  X(REFRESH, refresh_path, 0, "refresh-token-file")                            \
+  X(ASSERTION, assertion_path, 0, "assertion-file")                            \
+  X(ORG, org_name, 0, "org-name")
 
 /* What the flags said; NULL: not given. */
 struct gcn__target_flags {
@@ -56,7 +65,8 @@ enum {
 const char* gcn__target_flag(struct gcn__target_flags* flags, int id,
                              const char* value);
 
-/* Strings are NULL where nothing was said. */
+/* Strings are NULL where nothing was said.  Paths that a running command has to
+ * go back to are the flags' own. */
 struct gcn__target {
   char* region;
   char* login_url;
@@ -64,6 +74,15 @@ struct gcn__target {
   char* client_id;
   char* client_secret;
   char* ca_path;
+  char* cert_path;
+  char* key_path;
+  char* key_password;
+  char* proxy; /* may hold a password */
+  char* no_proxy;
+  gcn_grant_t grant;
+  char* refresh_token;
+  char* assertion;
+  char* org_name;
   bool plaintext;                      /* a URL says http:// */
   char warning[GCN__TARGET_TEXT_SIZE]; /* "" if all is well */
   char problem[GCN__TARGET_TEXT_SIZE];
@@ -80,5 +99,15 @@ void gcn__target_deinit(struct gcn__target* target);
 /* Fills the options that it decides; the strings stay its. */
 void gcn__target_apply(const struct gcn__target* target,
                        gcn_options_t* options);
+/* Writes what gcn_options_check said, by the name of the option that a user
+ * would know it by. */
+void gcn__target_explain(const char* why, char out[GCN__TARGET_TEXT_SIZE]);
+/* The same for what a token is asked for with. */
+gcn_credentials_t gcn__target_credentials(const struct gcn__target* target);
+/* Puts a refresh token that the service gave in place of the one that the flags
+ * name a file for.  0 or a negated errno; -ENOENT if they name none that can be
+ * written. */
+int gcn__target_keep_refresh(const struct gcn__target_flags* flags,
+                             const char* refresh_token);
 
 #endif

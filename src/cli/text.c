@@ -129,6 +129,40 @@ int gcn__text_clean(struct gcn__buf* out, struct gcn__span text) {
   return gcn__buf_append(out, plain, (size_t)(at - plain));
 }
 
+/* "streaming-3-k7m2q9x4b8t1c5v0w6z3y8r1n5" (PROTOCOL §2.1): the part behind the
+ * number is the secret.  0 if none begins at `at`. */
+static size_t secret_at(struct gcn__span text, size_t at) {
+  static const char prefix[] = "streaming-";
+  struct gcn__span rest = gcn__span_skip(text, at);
+  if (!gcn__span_starts(rest, prefix)) return 0;
+  size_t end = sizeof prefix - 1;
+  while (end < rest.size && rest.data[end] >= '0' && rest.data[end] <= '9')
+    end++;
+  bool numbered = end < rest.size && rest.data[end] == '-';
+  return numbered ? at + end + 1 : 0;
+}
+
+static bool is_of_id(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+int gcn__text_mask_channels(struct gcn__buf* out, struct gcn__span text) {
+  size_t begin = 0; /* what is not appended yet */
+  for (size_t i = 0; i < text.size; i++) {
+    size_t secret = secret_at(text, i);
+    if (secret == 0) continue;
+    int error = gcn__buf_append(out, text.data + begin, secret - begin);
+    if (error == 0) error = gcn__buf_append_str(out, "***");
+    if (error != 0) return error;
+    begin = secret;
+    while (begin < text.size && is_of_id(text.data[begin]))
+      begin++;
+    i = begin == 0 ? 0 : begin - 1;
+  }
+  return gcn__buf_append(out, text.data + begin, text.size - begin);
+}
+
 int gcn__text_one_line(struct gcn__buf* out, struct gcn__span text) {
   if (text.size == 0) return 0;
   size_t start = gcn__buf_size(out);

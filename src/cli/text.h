@@ -28,6 +28,9 @@ bool gcn__text_number(const char* text, uint64_t* number);
 /* Appends `text` so that no terminal acts on it: control characters, DEL and
  * the C1 range become "\u00XX".  0, GCN_ELIMIT, GCN__ENOMEM. */
 int gcn__text_clean(struct gcn__buf* out, struct gcn__span text);
+/* Appends `text` with the ids of channels in it made unreadable: who has one
+ * can open its stream.  0, GCN_ELIMIT, GCN__ENOMEM. */
+int gcn__text_mask_channels(struct gcn__buf* out, struct gcn__span text);
 /* Appends `text` with line breaks turned into spaces: between the tokens of a
  * JSON text they mean the same, and inside its strings they cannot stand. */
 int gcn__text_one_line(struct gcn__buf* out, struct gcn__span text);

@@ -5,18 +5,19 @@
  * None of them does I/O, calls the user or waits; what they ask for happens in
  * the pump.
  */
-#include "client/client.h"
+#include "client/check.h"
 
 #include "base/assert.h"
 #include "base/err.h"
 #include "client/options.h"
+#include "loop/system.h"
 
 static int check_process(const gcn_client_t* client) {
   if (client == NULL) return UV_EINVAL;
   return client->pid == getpid() ? 0 : GCN_EFORKED;
 }
 
-static int check_call(const gcn_client_t* client) {
+int gcn__client_check(const gcn_client_t* client) {
   int error = check_process(client);
   if (error != 0) return error;
   uv_thread_t self = uv_thread_self();
@@ -29,12 +30,15 @@ static void wake(gcn_client_t* client) {
   if (!client->pumping) uv_async_send(&client->async);
 }
 
-static int note(gcn_client_t* client, enum gcn__command command) {
-  int error = check_call(client);
-  if (error != 0) return error;
-  gcn__mailbox_put(&client->mailbox, command);
+int gcn__client_note(gcn_client_t* client, unsigned commands) {
+  gcn__mailbox_put(&client->mailbox, commands);
   wake(client);
   return 0;
+}
+
+static int note(gcn_client_t* client, enum gcn__command command) {
+  int error = gcn__client_check(client);
+  return error != 0 ? error : gcn__client_note(client, command);
 }
 
 int gcn_client_start(gcn_client_t* client) {
@@ -47,6 +51,10 @@ int gcn_client_stop(gcn_client_t* client) {
 
 int gcn_client_reconnect_now(gcn_client_t* client) {
   return note(client, GCN__COMMAND_HURRY);
+}
+
+int gcn_client_rotate(gcn_client_t* client) {
+  return note(client, GCN__COMMAND_ROTATE);
 }
 
 int gcn_client_close(gcn_client_t* client, gcn_close_cb close_cb) {
@@ -62,7 +70,7 @@ int gcn_client_close(gcn_client_t* client, gcn_close_cb close_cb) {
 }
 
 static int set_pause(gcn_client_t* client, bool wanted) {
-  int error = check_call(client);
+  int error = gcn__client_check(client);
   if (error != 0) return error;
   client->pause_wanted = wanted;
   wake(client);
@@ -77,17 +85,6 @@ int gcn_client_resume(gcn_client_t* client) {
   return set_pause(client, false);
 }
 
-int gcn_client_set_credentials(gcn_client_t* client, const char* client_id,
-                               const char* client_secret) {
-  int error = check_call(client);
-  if (error != 0) return error;
-  if (gcn__credential_check(client_id) != NULL) return UV_EINVAL;
-  if (gcn__credential_check(client_secret) != NULL) return UV_EINVAL;
-  error = gcn__engine_credentials(client->engine, client_id, client_secret);
-  if (error != 0) return error;
-  return note(client, GCN__COMMAND_CREDENTIALS);
-}
-
 static int check_topics(const char* const* topics, size_t count) {
   if (topics == NULL && count > 0) return UV_EINVAL;
   for (size_t i = 0; i < count; i++) {
@@ -97,49 +94,23 @@ static int check_topics(const char* const* topics, size_t count) {
   return 0;
 }
 
-static void take_back(gcn_client_t* client, const char* const* topics,
-                      const bool* added, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (!added[i]) continue;
-    gcn__engine_topic_remove(client->engine, gcn__span_str(topics[i]));
-  }
-}
-
-/* All or none; `added` tells which were new. */
-static int add_topics(gcn_client_t* client, const char* const* topics,
-                      bool* added, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    int error = gcn__engine_topic_add(client->engine, gcn__span_str(topics[i]));
-    added[i] = error == 0;
-    if (error == 0 || error == GCN__EEXIST) continue;
-    take_back(client, topics, added, i);
-    return error;
-  }
-  return 0;
-}
-
 int gcn_client_subscribe(gcn_client_t* client, const char* const* topics,
                          size_t count) {
-  int error = check_call(client);
+  int error = gcn__client_check(client);
   if (error == 0) error = check_topics(topics, count);
   if (error != 0 || count == 0) return error;
-  bool* added = gcn__alloc(&client->mem, count);
-  if (added == NULL) return UV_ENOMEM;
-  error = add_topics(client, topics, added, count);
-  gcn__free(&client->mem, added, count);
+  error = gcn__engine_topics_add(client->engine, topics, count);
   if (error != 0) return error;
-  return note(client, GCN__COMMAND_TOPICS);
+  return gcn__client_note(client, GCN__COMMAND_TOPICS);
 }
 
 int gcn_client_unsubscribe(gcn_client_t* client, const char* const* topics,
                            size_t count) {
-  int error = check_call(client);
+  int error = gcn__client_check(client);
   if (error == 0) error = check_topics(topics, count);
   if (error != 0 || count == 0) return error;
-  for (size_t i = 0; i < count; i++) {
-    gcn__engine_topic_remove(client->engine, gcn__span_str(topics[i]));
-  }
-  return note(client, GCN__COMMAND_TOPICS);
+  gcn__engine_topics_remove(client->engine, topics, count);
+  return gcn__client_note(client, GCN__COMMAND_TOPICS);
 }
 
 int gcn_client_post(gcn_client_t* client, gcn_post_cb post_cb, void* arg) {
@@ -150,15 +121,32 @@ int gcn_client_post(gcn_client_t* client, gcn_post_cb post_cb, void* arg) {
 }
 
 void gcn_client_ref(gcn_client_t* client) {
-  if (check_call(client) == 0) gcn__client_set_ref(client, true);
+  if (gcn__client_check(client) == 0) gcn__client_set_ref(client, true);
 }
 
 void gcn_client_unref(gcn_client_t* client) {
-  if (check_call(client) == 0) gcn__client_set_ref(client, false);
+  if (gcn__client_check(client) == 0) gcn__client_set_ref(client, false);
 }
 
 gcn_state_t gcn_client_state(const gcn_client_t* client) {
   return client->state;
+}
+
+int64_t gcn_client_record(const gcn_client_t* client, void* data, size_t size) {
+  if (client == NULL || (data == NULL && size > 0)) return UV_EINVAL;
+  int error = check_process(client);
+  if (error != 0) return error;
+  if (client->recorder == NULL) return 0;
+  struct gcn__buf dump;
+  gcn__buf_init(&dump, &client->mem, GCN__DUMP_SIZE_MAX);
+  error = gcn__recorder_dump(client->recorder, uv_now(client->loop),
+                             gcn__wall_now_ms(), &dump);
+  struct gcn__span text = gcn__buf_span(&dump);
+  int64_t total = (int64_t)text.size;
+  size_t part = text.size < size ? text.size : size;
+  if (error == 0 && part > 0) memcpy(data, text.data, part);
+  gcn__buf_deinit(&dump);
+  return error != 0 ? UV_ENOMEM : total;
 }
 
 uv_loop_t* gcn_client_loop(const gcn_client_t* client) {

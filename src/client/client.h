@@ -3,10 +3,14 @@
  * The client's inside, shared by the files of this directory only.
  *
  *   client.c    the public calls: check, note the wish, wake the loop
+ *   ask.c       the user's answers to what the engine asks
  *   lifetime.c  new, close, abandon
  *   mailbox.c   what was asked for and not done yet
  *   pump.c      the one place where facts go in and user code runs
  *   tell.c      the engine's records as the public ones
+ *   gap.c       gaps with their topics
+ *   hub.c       what clients of one loop share
+ *   proxies.c   the environment's and the user's words on proxies
  *   options.c   options checked and made complete
  *   stats.c     counters
  *   names.c, strerror.c, logger.c
@@ -15,9 +19,13 @@
 #define GCN_CLIENT_CLIENT_H
 
 #include "base/list.h"
+#include "client/hub.h"
 #include "client/logger.h"
 #include "client/mailbox.h"
+#include "client/metrics.h"
+#include "client/proxies.h"
 #include "loop/link.h"
+#include "loop/suspend.h"
 #include "loop/timer.h"
 
 #include <unistd.h>
@@ -29,10 +37,24 @@ struct gcn__callbacks {
   gcn_gap_cb gap;
   gcn_heartbeat_cb heartbeat;
   gcn_notice_cb notice;
+  gcn_rotation_cb rotation;
+  gcn_credentials_cb credentials;
+  gcn_token_cb token;
+  gcn_refresh_cb refresh;
+};
+
+/* A moment on both clocks; all-zero: never. */
+struct gcn__moment {
+  uint64_t ms;
+  int64_t unix_ms;
 };
 
 /* One read of this size fills at most four TLS records. */
-enum { GCN__READ_BUFFER_SIZE = 64 * 1024 };
+enum {
+  GCN__READ_BUFFER_SIZE = 64 * 1024,
+  GCN__CONNECT_MS = 5000, /* for the race, or the caller's connector */
+  GCN__DUMP_SIZE_MAX = 32 * 1024 * 1024,
+};
 
 struct gcn_client_s {
   struct gcn__mem mem;
@@ -56,7 +78,22 @@ struct gcn_client_s {
   unsigned hold_count;
   struct gcn__link* wires[GCN__WIRE_COUNT]; /* those the engine knows */
   int open_errors[GCN__WIRE_COUNT];         /* to be told at the next wake */
-  const struct gcn__resolver_api* resolver;
+  bool settled[GCN__WIRE_COUNT];            /* their handshakes are over */
+  gcn_hub_t* hub;
+  struct gcn__connector* connector; /* NULL: we dial ourselves */
+  struct gcn__connector_hook connect_hook;
+  gcn_connect_cb connect_cb;
+  gcn_retry_cb retry_cb;
+  struct gcn__socket_options socket;
+  uint64_t dns_ms;
+  struct gcn__proxies proxies;
+  struct gcn__recorder* recorder; /* NULL: off */
+  void* record_memory;
+  size_t record_size;
+  struct gcn__suspend suspend;
+  uint64_t suspend_awake_ms; /* the awake clock then */
+  uint64_t suspend_seen_ms;  /* when it was looked at last */
+  uint64_t sleep_count;
 
   bool referenced;
   bool closing; /* gcn_client_close was called: user code is over */
@@ -72,12 +109,14 @@ struct gcn_client_s {
 
   /* What the user was told last, and counters of it. */
   gcn_state_t state;
+  gcn_state_t shard_states[GCN__SHARD_COUNT_MAX];
   uint64_t state_since_ms;
+  uint64_t shard_since_ms[GCN__SHARD_COUNT_MAX];
   uint64_t failure_count;
-  uint64_t read_ms; /* when the bytes in hand were read, on both clocks */
-  int64_t read_unix_ms;
-  uint64_t lost_ms; /* the same pair when the last stream was lost */
-  int64_t lost_unix_ms;
+  struct gcn__failure_counts failures_by;
+  struct gcn__moment reads[GCN__WIRE_COUNT]; /* of the bytes in hand */
+  /* The last read of each stream that was lost. */
+  struct gcn__moment losses[GCN__SHARD_COUNT_MAX];
 };
 
 /* lifetime.c: something of the client left the loop. */

@@ -13,6 +13,10 @@
 #include "client/pump.h"
 #include "loop/system.h"
 
+#include <stdio.h>
+
+enum { DNS_MS = 5000 };
+
 /* Newer than compiled against is fine within a major version. */
 static bool uv_fits(unsigned version) {
   return version >> 16 == UV_VERSION_MAJOR && version >= UV_VERSION_HEX;
@@ -23,6 +27,12 @@ static void log_line(void* ctx, enum gcn__log_level level, const char* line) {
   if (client->closing) return;
   gcn__logger_write(&client->logger, client->data, (gcn_log_level_t)level, line,
                     uv_now(client->loop));
+}
+
+static uint64_t choose_wait(void* ctx, uint64_t failures, uint64_t delay_ms) {
+  const struct gcn_client_s* client = ctx;
+  if (client->closing) return delay_ms;
+  return client->retry_cb(client->data, failures, delay_ms);
 }
 
 static int make_engine(struct gcn_client_s* client,
@@ -40,8 +50,18 @@ static int make_engine(struct gcn_client_s* client,
       .login_url = config->login_url,
       .api_url = config->api_url,
       .domain = config->domain,
+      .grant = (enum gcn__grant)config->options.grant,
       .client_id = config->options.client_id,
       .client_secret = config->options.client_secret,
+      .refresh_token = config->options.refresh_token,
+      .assertion = config->options.assertion,
+      .org_name = config->options.org_name,
+      .proxies = &client->proxies.env,
+      .asks_credentials = config->options.credentials_cb != NULL,
+      .asks_token = config->options.token_cb != NULL,
+      .override = {client->retry_cb == NULL ? NULL : choose_wait, client},
+      .pace = &client->hub->pace,
+      .recorder = client->recorder,
       .user_agent = config->user_agent,
       .plaintext = config->options.allow_plaintext != 0,
   };
@@ -51,6 +71,21 @@ static int make_engine(struct gcn_client_s* client,
     return GCN_EENTROPY;
   }
   return gcn__engine_new(&options, &client->engine);
+}
+
+static unsigned value_of(uint64_t option, unsigned usual) {
+  if (option == 0) return usual;
+  if (option == UINT64_MAX) return 0; /* off */
+  return option > INT32_MAX ? INT32_MAX : (unsigned)option;
+}
+
+static void take_socket_options(struct gcn_client_s* client,
+                                const gcn_options_t* options) {
+  struct gcn__socket_options* socket = &client->socket;
+  socket->user_timeout_ms =
+      value_of(options->user_timeout_ms, socket->user_timeout_ms);
+  socket->keepalive_idle_s =
+      value_of(options->keepalive_s, socket->keepalive_idle_s);
 }
 
 static void take_options(struct gcn_client_s* client, uv_loop_t* loop,
@@ -68,13 +103,24 @@ static void take_options(struct gcn_client_s* client, uv_loop_t* loop,
       .gap = options->gap_cb,
       .heartbeat = options->heartbeat_cb,
       .notice = options->notice_cb,
+      .rotation = options->rotation_cb,
+      .credentials = options->credentials_cb,
+      .token = options->token_cb,
+      .refresh = options->refresh_cb,
   };
+  client->connect_cb = options->connect_cb;
+  client->retry_cb = options->retry_cb;
+  client->socket = gcn__socket_defaults;
+  take_socket_options(client, options);
+  client->dns_ms = options->dns_ms == 0 ? DNS_MS : options->dns_ms;
   client->logger.call = options->log_cb;
   client->logger.level = options->log_level;
-  client->resolver = &gcn__resolver_system;
   client->referenced = true;
   client->state = GCN_IDLE;
   client->state_since_ms = uv_now(loop);
+  for (int i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
+    client->shard_since_ms[i] = client->state_since_ms;
+  }
   gcn__list_init(&client->links);
 }
 
@@ -83,15 +129,74 @@ static void free_parts(struct gcn_client_s* client) {
   struct gcn__mem mem = client->mem;
   gcn__engine_free(client->engine);
   gcn__tls_config_release(client->tls);
+  gcn__proxies_deinit(&client->proxies, &mem);
+  if (client->connector != NULL) gcn__connector_free(client->connector);
+  gcn__free(&mem, client->recorder, sizeof *client->recorder);
+  gcn__free(&mem, client->record_memory, client->record_size);
   gcn__free(&mem, client->read_buffer, GCN__READ_BUFFER_SIZE);
   gcn__free(&mem, client, sizeof *client);
+}
+
+static int connect_by_user(void* ctx, const char* host, uint16_t port,
+                           struct gcn__connect* request) {
+  const struct gcn_client_s* client = ctx;
+  if (client->closing) return UV_ECANCELED;
+  return client->connect_cb(client->data, host, port,
+                            (gcn_connect_t*)(void*)request);
+}
+
+static int take_hub(struct gcn_client_s* client,
+                    const struct gcn__config* config, char* why) {
+  gcn_hub_t* hub = config->options.hub;
+  if (hub == NULL) {
+    return gcn__hub_new(&client->hub, client->loop, &client->mem,
+                        &config->options, &config->settings);
+  }
+  if (hub->pid != client->pid) return GCN_EFORKED;
+  if (hub->loop != client->loop) {
+    snprintf(why, GCN__WHY_SIZE,
+             "hub is of another loop; make one for each loop");
+    return GCN_ECONFIG;
+  }
+  client->hub = gcn__hub_acquire(hub);
+  return 0;
+}
+
+static int make_network(struct gcn_client_s* client,
+                        const struct gcn__config* config, char* why) {
+  int error = gcn__proxies_init(&client->proxies, &client->mem, config);
+  if (error == 0) error = take_hub(client, config, why);
+  if (error != 0 || client->connect_cb == NULL) return error;
+  client->connect_hook = (struct gcn__connector_hook){connect_by_user, client};
+  client->connector = gcn__connector_new(&client->mem, &client->connect_hook);
+  return client->connector == NULL ? UV_ENOMEM : 0;
+}
+
+static int make_recorder(struct gcn_client_s* client,
+                         const struct gcn__config* config) {
+  uint64_t size = config->options.record_size;
+  if (size == UINT64_MAX) return 0;
+  client->record_size = size == 0 ? GCN__RECORDER_SIZE : (size_t)size;
+  client->record_memory = gcn__alloc(&client->mem, client->record_size);
+  client->recorder = gcn__alloc_zero(&client->mem, sizeof *client->recorder);
+  if (client->record_memory == NULL || client->recorder == NULL) {
+    return UV_ENOMEM;
+  }
+  gcn__recorder_init(client->recorder, client->record_memory,
+                     client->record_size, &config->settings);
+  return 0;
 }
 
 /* The steps that may fail; the last one puts the async handle on the loop. */
 static int make_parts(struct gcn_client_s* client,
                       const struct gcn__config* config,
                       char why[GCN__WHY_SIZE]) {
-  int error = gcn__config_load_tls(config, &client->mem, &client->tls, why);
+  int error = gcn__config_check_proxies(config, why);
+  if (error == 0) {
+    error = gcn__config_load_tls(config, &client->mem, &client->tls, why);
+  }
+  if (error == 0) error = make_network(client, config, why);
+  if (error == 0) error = make_recorder(client, config);
   if (error != 0) return error;
   error = make_engine(client, config);
   if (error != 0) return error;
@@ -129,7 +234,9 @@ int gcn_client_new(gcn_client_t** out, uv_loop_t* loop,
   take_options(client, loop, &config);
   error = make_parts(client, &config, why);
   if (error != 0) {
+    gcn_hub_t* hub = client->hub;
     free_parts(client);
+    gcn__hub_release(hub);
     complain(&config, error, why);
     return error;
   }
@@ -150,16 +257,24 @@ static void cancel_posts(struct gcn_client_s* client) {
   }
 }
 
+static void end_client(void* ctx) {
+  struct gcn_client_s* client = ctx;
+  cancel_posts(client);
+  client->state = GCN_CLOSED;
+  if (client->close_cb != NULL) client->close_cb(client);
+  gcn__mailbox_deinit(&client->mailbox);
+  gcn_hub_t* hub = client->hub;
+  free_parts(client);
+  gcn__hub_release(hub);
+}
+
 void gcn__client_release(void* ctx) {
   struct gcn_client_s* client = ctx;
   GCN__ASSERT(client->hold_count > 0);
   if (--client->hold_count > 0) return;
   GCN__ASSERT(client->leaving && gcn__list_empty(&client->links));
-  cancel_posts(client);
-  client->state = GCN_CLOSED;
-  if (client->close_cb != NULL) client->close_cb(client);
-  gcn__mailbox_deinit(&client->mailbox);
-  free_parts(client);
+  /* A look-up of our own hub may still run. */
+  if (gcn__hub_quit(client->hub, end_client, client)) end_client(client);
 }
 
 static void on_async_closed(uv_handle_t* handle) {
@@ -207,6 +322,8 @@ int gcn_client_abandon(gcn_client_t* client) {
     gcn__link_abandon(gcn__link_of(client->links.next));
   }
   gcn__mailbox_abandon(&client->mailbox);
+  gcn_hub_t* hub = client->hub;
   free_parts(client);
+  gcn__hub_abandon(hub);
   return 0;
 }

@@ -18,16 +18,12 @@ void gcn__mailbox_deinit(struct gcn__mailbox* mailbox) {
   uv_mutex_destroy(&mailbox->mutex);
 }
 
-void gcn__mailbox_put(struct gcn__mailbox* mailbox, enum gcn__command command) {
-  unsigned commands = mailbox->commands;
-  if (commands & GCN__COMMAND_CLOSE) return;
-  if (command == GCN__COMMAND_CLOSE) commands = 0;
-  if (command == GCN__COMMAND_START) {
-    commands &= ~(unsigned)GCN__COMMAND_STOP;
-  } else if (command == GCN__COMMAND_STOP) {
-    commands &= ~(unsigned)GCN__COMMAND_START;
-  }
-  mailbox->commands = commands | (unsigned)command;
+void gcn__mailbox_put(struct gcn__mailbox* mailbox, unsigned commands) {
+  const unsigned either = GCN__COMMAND_START | GCN__COMMAND_STOP;
+  if (mailbox->commands & GCN__COMMAND_CLOSE) return;
+  if (commands & GCN__COMMAND_CLOSE) mailbox->commands = 0;
+  if (commands & either) mailbox->commands &= ~either;
+  mailbox->commands |= commands;
 }
 
 unsigned gcn__mailbox_take(struct gcn__mailbox* mailbox) {

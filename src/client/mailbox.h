@@ -34,7 +34,7 @@ int gcn__mailbox_init(struct gcn__mailbox* mailbox);
 void gcn__mailbox_deinit(struct gcn__mailbox* mailbox);
 
 /* The last of START and STOP wins; CLOSE wins over all, for good. */
-void gcn__mailbox_put(struct gcn__mailbox* mailbox, enum gcn__command command);
+void gcn__mailbox_put(struct gcn__mailbox* mailbox, unsigned commands);
 /* The commands since the last call. */
 unsigned gcn__mailbox_take(struct gcn__mailbox* mailbox);
 

@@ -2,8 +2,14 @@
 /*
  * Words for the public enums, the regions and the version.
  */
+#include "dialect/dialect.h"
 #include "dialect/regions.h"
 #include "gcnotify.h"
+
+_Static_assert((int)GCN_OP_AUDIT == (int)GCN__OP_AUDIT &&
+                   (int)GCN_OP_ADD == (int)GCN__OP_ADD &&
+                   (int)GCN_OP_UNSUBSCRIBE == (int)GCN__OP_UNSUBSCRIBE,
+               "public and internal operations agree");
 
 const char* gcn_state_name(gcn_state_t state) {
   switch (state) {

@@ -5,7 +5,11 @@
 #include "client/options.h"
 
 #include "base/err.h"
+#include "client/proxies.h"
+#include "core/backoff.h"
+#include "core/planner.h"
 #include "dialect/regions.h"
+#include "engine/engine.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +18,12 @@
 enum {
   USER_AGENT_SIZE_MAX = 256,
   CREDENTIAL_SIZE_MAX = 1024,
+  ASSERTION_SIZE_MAX = 65536,
+  CONNECTION_NAMES_MIN = 1,
+  RECORD_SIZE_MIN = 1024,
+  RECORD_SIZE_MAX = 16 * 1024 * 1024,
+  HANDSHAKES_MAX = 1024,
+  KEEPALIVE_MAX_S = 32767, /* Linux takes no more */
   MESSAGE_SIZE_MIN = 1024,
   MESSAGE_SIZE_MAX = 16 * 1024 * 1024,
 };
@@ -49,12 +59,37 @@ static const struct {
     DURATION(audit_ms, audit_ms),
     DURATION(token_margin_ms, token_margin_ms),
     DURATION(latency_ms_max, latency_max_ms),
+    DURATION(degraded_ms, degraded_ms),
+    DURATION(proof_ms, proof_ms),
+    DURATION(ping_ms, ping_ms),
+    DURATION(ping_answer_ms, ping_answer_ms),
+    DURATION(rotate_ms, rotate_ms),
+    DURATION(rotate_jitter_ms, rotate_jitter_ms),
+    DURATION(rotate_spread_ms, rotate_spread_ms),
+    DURATION(overlap_ms, overlap_ms),
+    DURATION(topic_retry_ms, topic_retry_ms),
+    DURATION(topic_retry_ms_max, topic_retry_max_ms),
+    DURATION(stagger_ms, stagger_ms),
 #undef DURATION
 };
 
-_Static_assert(GCN_TOPIC_COUNT_MAX == 1000 &&
-                   GCN_TOPIC_SIZE_MAX == GCN__TOPIC_SIZE_MAX,
+_Static_assert(GCN_TOPIC_SIZE_MAX == GCN__TOPIC_SIZE_MAX &&
+                   GCN_CONNECTION_NAMES_MAX == GCN__SHARD_NAMES_MAX &&
+                   GCN_CONNECTION_COUNT_MAX == GCN__SHARD_COUNT_MAX &&
+                   GCN_CREDENTIALS_COUNT_MAX == GCN__OFFER_COUNT_MAX,
                "the limits of the service, public and internal");
+_Static_assert(
+    (int)GCN_GRANT_CLIENT_CREDENTIALS == (int)GCN__GRANT_CLIENT_CREDENTIALS &&
+        (int)GCN_GRANT_REFRESH_TOKEN == (int)GCN__GRANT_REFRESH_TOKEN &&
+        (int)GCN_GRANT_SAML2_BEARER == (int)GCN__GRANT_SAML2_BEARER &&
+        (int)GCN_GRANT_JWT_BEARER == (int)GCN__GRANT_JWT_BEARER,
+    "public and internal grants agree");
+_Static_assert((int)GCN_JITTER_FULL == (int)GCN__JITTER_FULL &&
+                   (int)GCN_JITTER_NONE == (int)GCN__JITTER_NONE &&
+                   (int)GCN_JITTER_EQUAL == (int)GCN__JITTER_EQUAL &&
+                   (int)GCN_JITTER_DECORRELATED ==
+                       (int)GCN__JITTER_DECORRELATED,
+               "public and internal jitters agree");
 
 void gcn_options_init_sized(gcn_options_t* options, size_t size) {
   size_t level_end =
@@ -106,7 +141,45 @@ const char* gcn__credential_check(const char* text) {
   return size > CREDENTIAL_SIZE_MAX ? "is longer than 1024 bytes" : NULL;
 }
 
+/* Assertions are documents; the request has to hold them. */
+const char* gcn__assertion_check(const char* text) {
+  if (text == NULL || text[0] == '\0') return "is missing";
+  size_t size = 0;
+  for (; text[size] != '\0'; size++) {
+    unsigned char byte = (unsigned char)text[size];
+    if (byte < 0x20 || byte == 0x7f) return "has a control character";
+  }
+  return size > ASSERTION_SIZE_MAX ? "is longer than 65536 bytes" : NULL;
+}
+
+static int check_grant(const gcn_options_t* options, char* why) {
+  bool asked = options->credentials_cb != NULL;
+  bool bearer = options->grant == GCN_GRANT_SAML2_BEARER ||
+                options->grant == GCN_GRANT_JWT_BEARER;
+  if ((unsigned)options->grant > GCN_GRANT_JWT_BEARER) {
+    return refuse(why, "grant is not one of GCN_GRANT_CLIENT_CREDENTIALS to "
+                       "GCN_GRANT_JWT_BEARER");
+  }
+  const char* wrong = gcn__assertion_check(options->refresh_token);
+  if (options->grant == GCN_GRANT_REFRESH_TOKEN && wrong != NULL && !asked) {
+    return refuse(why, "refresh_token %s; the grant needs one", wrong);
+  }
+  wrong = gcn__assertion_check(options->assertion);
+  if (bearer && wrong != NULL && !asked) {
+    return refuse(why, "assertion %s; the grant needs one", wrong);
+  }
+  wrong = gcn__credential_check(options->org_name);
+  if (options->grant == GCN_GRANT_SAML2_BEARER && wrong != NULL) {
+    return refuse(why, "org_name %s; the grant needs one", wrong);
+  }
+  return 0;
+}
+
 static int check_credentials(const gcn_options_t* options, char* why) {
+  if (options->token_cb != NULL) return 0;
+  int error = check_grant(options, why);
+  if (error != 0) return error;
+  if (options->credentials_cb != NULL && options->client_id == NULL) return 0;
   const char* wrong = gcn__credential_check(options->client_id);
   if (wrong != NULL) {
     return refuse(why,
@@ -239,8 +312,11 @@ static int place(struct gcn__config* config, char* why) {
   }
   if (error != 0) return error;
   if (config->domain == NULL) derive_domain(config, &api);
-  config->tls = gcn__url_secure(&login) || gcn__url_secure(&api) ||
-                options->ca_pem != NULL || options->ca_path != NULL;
+  config->tls =
+      gcn__url_secure(&login) || gcn__url_secure(&api) ||
+      options->ca_pem != NULL || options->ca_path != NULL ||
+      options->client_cert_pem != NULL || options->client_cert_path != NULL ||
+      options->client_key_pem != NULL || options->client_key_path != NULL;
   return 0;
 }
 
@@ -272,7 +348,89 @@ static int check_durations(struct gcn__config* config, char* why) {
   if (settings->retry_floor_ms > settings->retry_cap_ms) {
     return refuse(why, "retry_floor_ms is above retry_cap_ms");
   }
+  if (settings->rotate_jitter_ms >= settings->rotate_ms &&
+      config->options.rotate_jitter_ms != 0) {
+    return refuse(why, "rotate_jitter_ms is not below rotate_ms");
+  }
+  if (settings->overlap_ms <= settings->latency_max_ms) {
+    return refuse(why, "overlap_ms is not above latency_ms_max; a handover "
+                       "can't be proven sooner");
+  }
+  if (settings->topic_retry_ms > settings->topic_retry_max_ms) {
+    return refuse(why, "topic_retry_ms is above topic_retry_ms_max");
+  }
   return 0;
+}
+
+static int check_network(const gcn_options_t* options, char* why) {
+  const struct {
+    const char* name;
+    uint64_t value;
+    uint64_t value_max;
+    bool may_be_off;
+  } rows[] = {
+      {"dns_ms", options->dns_ms, DURATION_MAX_MS, false},
+      {"dns_cache_ms", options->dns_cache_ms, DURATION_MAX_MS, true},
+      {"user_timeout_ms", options->user_timeout_ms, INT32_MAX, true},
+      {"keepalive_s", options->keepalive_s, KEEPALIVE_MAX_S, true},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    bool off = rows[i].may_be_off && rows[i].value == UINT64_MAX;
+    if (off || rows[i].value <= rows[i].value_max) continue;
+    return refuse(why, "%s is above %llu%s", rows[i].name,
+                  (unsigned long long)rows[i].value_max,
+                  rows[i].may_be_off ? "; UINT64_MAX switches it off" : "");
+  }
+  if (options->hub == NULL || options->resolve_cb == NULL) return 0;
+  return refuse(why, "resolve_cb is set beside hub, which does the look-ups; "
+                     "give it to gcn_hub_new");
+}
+
+static int check_connections(struct gcn__config* config, char* why) {
+  const gcn_options_t* options = &config->options;
+  struct gcn__settings* settings = &config->settings;
+  uint64_t count = options->connection_count_max;
+  uint64_t names = options->connection_names_max;
+  uint64_t missed = options->pings_missed_max;
+  if (count > GCN_CONNECTION_COUNT_MAX) {
+    return refuse(why,
+                  "connection_count_max is above %d; a client id has 20 "
+                  "channels",
+                  GCN_CONNECTION_COUNT_MAX);
+  }
+  if (names > GCN_CONNECTION_NAMES_MAX) {
+    return refuse(why, "connection_names_max is above %d, the service's limit",
+                  GCN_CONNECTION_NAMES_MAX);
+  }
+  if ((unsigned)options->retry_jitter > GCN_JITTER_DECORRELATED) {
+    return refuse(why, "retry_jitter is not one of GCN_JITTER_FULL to "
+                       "GCN_JITTER_DECORRELATED");
+  }
+  if (options->handshakes_max > HANDSHAKES_MAX) {
+    return refuse(why, "handshakes_max is above %d", HANDSHAKES_MAX);
+  }
+  if (count != 0) settings->shard_count_max = count;
+  if (names != 0) {
+    settings->shard_names_max = names;
+    settings->shard_names_target = names < 20 ? names : names - names / 20;
+  }
+  if (missed != 0) settings->pings_missed_max = missed;
+  settings->retry_jitter = (uint64_t)options->retry_jitter;
+  settings->channel_keeps = options->keep_channel != 0;
+  settings->combine = options->no_combining == 0;
+  settings->body_size_max = options->body_size_max;
+  return 0;
+}
+
+static int check_record(const gcn_options_t* options, char* why) {
+  uint64_t size = options->record_size;
+  bool good = size == 0 || size == UINT64_MAX ||
+              (size >= RECORD_SIZE_MIN && size <= RECORD_SIZE_MAX);
+  if (good) return 0;
+  return refuse(why,
+                "record_size is not between %d and %d; UINT64_MAX "
+                "switches the flight recorder off",
+                RECORD_SIZE_MIN, RECORD_SIZE_MAX);
 }
 
 static int check_limits(struct gcn__config* config, char* why) {
@@ -284,8 +442,7 @@ static int check_limits(struct gcn__config* config, char* why) {
                   MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX);
   }
   if (count > GCN_TOPIC_COUNT_MAX) {
-    return refuse(why, "topic_count_max is above %d, the service's limit",
-                  GCN_TOPIC_COUNT_MAX);
+    return refuse(why, "topic_count_max is above %d", GCN_TOPIC_COUNT_MAX);
   }
   if ((unsigned)options->log_level > GCN_LOG_DEBUG) {
     return refuse(why, "log_level is not one of GCN_LOG_ERROR to "
@@ -306,6 +463,9 @@ int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
   if (error == 0) error = place(config, why);
   if (error == 0) error = check_durations(config, why);
   if (error == 0) error = check_limits(config, why);
+  if (error == 0) error = check_connections(config, why);
+  if (error == 0) error = check_network(&config->options, why);
+  if (error == 0) error = check_record(&config->options, why);
   if (error != 0) return error;
   config->mem = gcn__mem_libc;
   if (config->options.alloc_cb != NULL) {
@@ -324,11 +484,19 @@ int gcn__config_load_tls(const struct gcn__config* config,
   struct gcn__tls_client_options options = {
       .ca_pem = gcn__span_str(config->options.ca_pem),
       .ca_path = config->options.ca_path,
+      .client_cert_pem = config->options.client_cert_pem,
+      .client_cert_path = config->options.client_cert_path,
+      .client_key_pem = config->options.client_key_pem,
+      .client_key_path = config->options.client_key_path,
+      .client_key_password = config->options.client_key_password,
+      .no_resume = config->options.no_tls_resume != 0,
   };
   *tls = NULL;
   if (!config->tls) return 0;
   int error = gcn__tls_config_client(mem, &options, tls, text);
-  if (error != 0) snprintf(why, GCN__WHY_SIZE, "%s: %s", field, text);
+  bool named = strncmp(text, "client_", strlen("client_")) == 0;
+  if (error != 0 && named) snprintf(why, GCN__WHY_SIZE, "%s", text);
+  if (error != 0 && !named) snprintf(why, GCN__WHY_SIZE, "%s: %s", field, text);
   return error;
 }
 
@@ -338,6 +506,7 @@ int gcn_options_check(const gcn_options_t* options, char* why,
   struct gcn__tls_config* tls = NULL;
   char text[GCN__WHY_SIZE];
   int error = gcn__config_make(options, &config, text);
+  if (error == 0) error = gcn__config_check_proxies(&config, text);
   if (error == 0)
     error = gcn__config_load_tls(&config, &config.mem, &tls, text);
   gcn__tls_config_release(tls);

@@ -47,5 +47,7 @@ int gcn__config_load_tls(const struct gcn__config* config,
 
 /* NULL, or what is wrong with a client id or secret. */
 const char* gcn__credential_check(const char* text);
+/* ... with an assertion or a refresh token. */
+const char* gcn__assertion_check(const char* text);
 
 #endif

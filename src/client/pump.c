@@ -24,6 +24,7 @@ enum {
    * time must not keep a dead stream. */
   STALL_MS = 2000,
   EXCUSE_STEP_MS = 60000,
+  SUSPEND_STEP_MS = 1000, /* the clocks are compared at most this often */
 };
 
 static bool noted(const struct gcn_client_s* client) {
@@ -49,6 +50,24 @@ static void excuse(struct gcn_client_s* client, uint64_t now_ms) {
   gcn__engine_excuse(client->engine, now_ms);
 }
 
+/* The loop's clock may stand still while the machine sleeps, or not: what it
+ * has not counted is what the engine has to be told. */
+static void notice_sleep(struct gcn_client_s* client, uint64_t now_ms) {
+  uint64_t passed_ms = now_ms - client->suspend_seen_ms;
+  if (client->suspend_seen_ms != 0 && passed_ms < SUSPEND_STEP_MS) return;
+  uint64_t awake_ms = gcn__loop_awake_ms();
+  uint64_t stayed_ms = awake_ms - client->suspend_awake_ms;
+  uint64_t slept_ms =
+      gcn__suspend_note(&client->suspend, awake_ms, gcn__loop_boot_ms());
+  client->suspend_seen_ms = now_ms;
+  client->suspend_awake_ms = awake_ms;
+  if (slept_ms == 0) return;
+  client->sleep_count++;
+  bool counted = passed_ms > gcn__time_add(stayed_ms, slept_ms / 2);
+  if (client->hub->hosts != NULL) gcn__hosts_flush(client->hub->hosts);
+  gcn__engine_slept(client->engine, counted ? 0 : slept_ms, now_ms);
+}
+
 static uint64_t begin(struct gcn_client_s* client) {
   GCN__ASSERT(!client->pumping && !client->leaving);
   client->pumping = true;
@@ -57,6 +76,7 @@ static uint64_t begin(struct gcn_client_s* client) {
   if (now_ms > gcn__time_add(client->alarm.due_ms, STALL_MS)) {
     excuse(client, now_ms);
   }
+  notice_sleep(client, now_ms);
   obey(client, now_ms);
   return now_ms;
 }
@@ -81,13 +101,29 @@ static void write_wire(struct gcn_client_s* client, enum gcn__wire_index wire) {
   }
 }
 
+/* New files of certificates hold from the next handshake on. */
+static void refresh_tls(struct gcn_client_s* client, uint64_t now_ms) {
+  char why[GCN__TLS_TEXT_SIZE] = "";
+  if (client->tls == NULL) return;
+  int result = gcn__tls_config_refresh(client->tls, now_ms, why);
+  if (result == 0 || client->closing) return;
+  gcn_log_level_t level = result < 0 ? GCN_LOG_WARN : GCN_LOG_INFO;
+  const char* text = result < 0 ? why : "the certificates were read again";
+  gcn__logger_write(&client->logger, client->data, level, text, now_ms);
+}
+
 static void open_link(struct gcn_client_s* client,
                       const struct gcn__effect* effect, uint64_t now_ms) {
   enum gcn__wire_index wire = effect->wire;
   struct gcn__link_options options = {
       .loop = client->loop,
       .mem = &client->mem,
-      .resolver = client->resolver,
+      .hosts = client->hub->hosts,
+      .permits = client->hub->permits,
+      .connector = client->connector,
+      .dns_ms = client->dns_ms,
+      .connect_ms = GCN__CONNECT_MS,
+      .socket = &client->socket,
       .listener = &gcn__pump_listener,
       .owner = client,
       .gone = gcn__client_release,
@@ -99,6 +135,8 @@ static void open_link(struct gcn_client_s* client,
       .port = effect->open.port,
   };
   GCN__ASSERT(client->wires[wire] == NULL);
+  refresh_tls(client, now_ms);
+  client->settled[wire] = false;
   int error = gcn__link_open(&options, now_ms, &client->wires[wire]);
   client->open_errors[wire] = error;
   if (error == 0) client->hold_count++;
@@ -125,6 +163,9 @@ static void perform(struct gcn_client_s* client,
   case GCN__EFFECT_HEARTBEAT:
   case GCN__EFFECT_TOPIC:
   case GCN__EFFECT_GAP:
+  case GCN__EFFECT_ROTATION:
+  case GCN__EFFECT_ASK:
+  case GCN__EFFECT_REFRESHED:
     gcn__tell(client, effect, now_ms);
     client->calls_left--;
     break;
@@ -148,10 +189,15 @@ static void drain(struct gcn_client_s* client, uint64_t now_ms) {
 
 /* Reading rests while the engine holds unread bytes: TCP pushes back. */
 static void set_reading(struct gcn_client_s* client) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     enum gcn__wire_index wire = (enum gcn__wire_index)i;
     struct gcn__link* link = client->wires[wire];
     if (link == NULL) continue;
+    if (!client->settled[wire] && gcn__engine_settled(client->engine, wire)) {
+      client->settled[wire] = true;
+      gcn__link_settled(link);
+    }
     bool full = gcn__engine_full(client->engine, wire);
     gcn__link_read(link, !full && !client->yielding);
   }
@@ -159,7 +205,8 @@ static void set_reading(struct gcn_client_s* client) {
 
 static void arm(struct gcn_client_s* client) {
   uint64_t due_ms = gcn__engine_deadline(client->engine);
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     struct gcn__link* link = client->wires[i];
     if (link == NULL) continue;
     due_ms = gcn__time_min(due_ms, gcn__link_deadline(link));
@@ -168,7 +215,8 @@ static void arm(struct gcn_client_s* client) {
 }
 
 static bool opening_failed(const struct gcn_client_s* client) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     if (client->open_errors[i] != 0) return true;
   }
   return false;
@@ -180,9 +228,11 @@ static void turn(struct gcn_client_s* client, uint64_t now_ms) {
     obey(client, now_ms);
     drain(client, now_ms);
   }
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     write_wire(client, (enum gcn__wire_index)i);
   }
+  gcn__tell_sum(client, now_ms);
   client->pumping = false;
   bool busy = noted(client) || gcn__engine_busy(client->engine);
   if (!busy && gcn__engine_state(client->engine) == GCN__STATE_CLOSED) {
@@ -208,7 +258,8 @@ static void run_posts(struct gcn_client_s* client) {
 }
 
 static void report_open_errors(struct gcn_client_s* client, uint64_t now_ms) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     int error = client->open_errors[i];
     client->open_errors[i] = 0;
     if (error == 0) continue;
@@ -227,7 +278,8 @@ void gcn__pump_wake(uv_async_t* async) {
 }
 
 static void wake_links(struct gcn_client_s* client) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
     if (client->wires[i] == NULL) continue;
     gcn__link_woken(client->wires[i], gcn__loop_now_ms(client->loop));
   }
@@ -277,9 +329,8 @@ static void on_received(void* owner, struct gcn__link* link,
   struct gcn_client_s* client = owner;
   enum gcn__wire_index wire = wire_of(client, link);
   uint64_t now_ms = begin(client);
-  if (wire == GCN__WIRE_STREAM) {
-    client->read_ms = now_ms;
-    client->read_unix_ms = gcn__wall_now_ms();
+  if (gcn__wire_role(wire) == GCN__WIRE_STREAM) {
+    client->reads[wire] = (struct gcn__moment){now_ms, gcn__wall_now_ms()};
   }
   gcn__engine_received(client->engine, wire, bytes, now_ms);
   turn(client, now_ms);

@@ -19,6 +19,8 @@ static void count_traffic(gcn_stats_t* stats,
   stats->garbage = counters->garbage;
   stats->received_bytes = counters->received_bytes;
   stats->sent_bytes = counters->sent_bytes;
+  stats->attempts = counters->attempts;
+  stats->nevers = counters->nevers;
   stats->streams = counters->streams;
   stats->gaps = counters->gaps;
   stats->gap_ms = counters->gap_ms;
@@ -29,26 +31,56 @@ static void count_traffic(gcn_stats_t* stats,
   stats->limited = counters->limited;
   stats->topics_rejected = counters->topics_rejected;
   stats->last_outage = counters->last_outage_ms;
+  stats->reused = counters->reused;
+  stats->rotations = counters->rotations;
+  stats->rotations_unproven = counters->unproven;
+  stats->duplicates = counters->duplicates;
+  stats->audits = counters->audits;
+  stats->drifts = counters->drifts;
+  stats->renewals = counters->renewals;
+}
+
+static void count_security(const gcn_client_t* client, gcn_stats_t* stats,
+                           uint64_t now_ms) {
+  uint64_t expires_ms;
+  uint64_t generation = gcn__engine_token(client->engine, &expires_ms);
+  bool alive = generation != 0 && expires_ms > now_ms;
+  stats->token_life = alive ? expires_ms - now_ms : 0;
+  if (client->tls == NULL) return;
+  struct gcn__tls_counts counts = gcn__tls_config_counts(client->tls);
+  stats->tls_full = counts.full;
+  stats->tls_resumed = counts.resumed;
+}
+
+/* Of the stream that is quiet for the longest time. */
+static uint64_t last_frame_age(const gcn_client_t* client, uint64_t now_ms) {
+  uint64_t oldest_ms = UINT64_MAX;
+  for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
+    const struct gcn__session* session = gcn__engine_session(client->engine, i);
+    if (session == NULL || session->proof_ms == 0) continue;
+    oldest_ms = gcn__time_min(oldest_ms, session->proof_ms);
+  }
+  return oldest_ms == UINT64_MAX ? UINT64_MAX : age(oldest_ms, now_ms);
 }
 
 int gcn_client_stats(const gcn_client_t* client, gcn_stats_t* out) {
   if (client == NULL || out == NULL) return UV_EINVAL;
   if (out->size < sizeof out->size) return UV_EINVAL;
   if (client->pid != getpid()) return GCN_EFORKED;
-  const struct gcn__session* session = gcn__engine_session(client->engine);
   const struct gcn__engine_counters* counters =
       gcn__engine_counters(client->engine);
   uint64_t now_ms = uv_now(client->loop);
   gcn_stats_t stats = {.size = out->size};
   count_traffic(&stats, counters);
-  stats.attempts = session->attempt_count;
   stats.failures = client->failure_count;
-  stats.nevers = session->never_count;
   stats.topics = gcn__engine_topic_count(client->engine);
   stats.state = client->state;
   stats.state_age = age(client->state_since_ms, now_ms);
   stats.last_event_age = age(counters->last_event_ms, now_ms);
-  stats.last_frame_age = age(session->proof_ms, now_ms);
+  stats.last_frame_age = last_frame_age(client, now_ms);
+  stats.connections = gcn__engine_shard_count(client->engine);
+  stats.sleeps = client->sleep_count;
+  count_security(client, &stats, now_ms);
   size_t size = out->size < sizeof stats ? out->size : sizeof stats;
   memcpy(out, &stats, size);
   return 0;

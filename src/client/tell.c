@@ -6,6 +6,7 @@
 #include "client/tell.h"
 
 #include "base/assert.h"
+#include "client/gap.h"
 #include "loop/system.h"
 
 #define SAME_STATE(name, value, spoken)                                        \
@@ -23,14 +24,18 @@ _Static_assert((int)GCN_LAYER_NONE == (int)GCN__LAYER_NONE &&
                    (int)GCN_LAYER_HTTP == (int)GCN__LAYER_HTTP &&
                    (int)GCN_LAYER_WS == (int)GCN__LAYER_WS &&
                    (int)GCN_LAYER_SERVICE == (int)GCN__LAYER_SERVICE &&
-                   (int)GCN_LAYER_CLIENT == (int)GCN__LAYER_CLIENT,
+                   (int)GCN_LAYER_CLIENT == (int)GCN__LAYER_CLIENT &&
+                   (int)GCN_LAYER_PROXY == (int)GCN__LAYER_PROXY,
                "public and internal layers agree");
 _Static_assert((int)GCN_OP_NONE == (int)GCN__OP_NONE &&
                    (int)GCN_OP_TOKEN == (int)GCN__OP_TOKEN &&
                    (int)GCN_OP_CHANNEL == (int)GCN__OP_CHANNEL &&
                    (int)GCN_OP_TOPICS == (int)GCN__OP_TOPICS &&
                    (int)GCN_OP_UPGRADE == (int)GCN__OP_UPGRADE &&
-                   (int)GCN_OP_STREAM == (int)GCN__OP_STREAM,
+                   (int)GCN_OP_STREAM == (int)GCN__OP_STREAM &&
+                   (int)GCN_OP_AUDIT == (int)GCN__OP_AUDIT &&
+                   (int)GCN_OP_ADD == (int)GCN__OP_ADD &&
+                   (int)GCN_OP_UNSUBSCRIBE == (int)GCN__OP_UNSUBSCRIBE,
                "public and internal operations agree");
 _Static_assert((int)GCN_TOPIC_PENDING == (int)GCN__VERDICT_PENDING &&
                    (int)GCN_TOPIC_PERMITTED == (int)GCN__VERDICT_PERMITTED &&
@@ -67,8 +72,28 @@ static bool acts_by_itself(gcn_state_t state) {
   return state != GCN_IDLE && state != GCN_REFUSED && state != GCN_CLOSED;
 }
 
+/* A connection that waits for its turn to start is on its way, too. */
+void gcn__tell_sum(struct gcn_client_s* client, uint64_t now_ms) {
+  gcn_state_t state = client->shard_states[0];
+  bool waits = false;
+  for (unsigned i = 1; i < GCN__SHARD_COUNT_MAX; i++) {
+    if (gcn__engine_session(client->engine, i) == NULL) continue;
+    gcn_state_t other = client->shard_states[i];
+    int further =
+        gcn__engine_compare((enum gcn__state)other, (enum gcn__state)state);
+    if (further > 0) state = other;
+    waits = waits || other == GCN_IDLE;
+  }
+  waits = waits && gcn__engine_wanted(client->engine);
+  if (waits && state == GCN_STREAMING) state = GCN_CONNECTING;
+  if (state == client->state) return;
+  client->state = state;
+  client->state_since_ms = now_ms;
+}
+
 static void tell_state(struct gcn_client_s* client,
-                       const struct gcn__transition* from, uint64_t now_ms) {
+                       const struct gcn__effect* effect, uint64_t now_ms) {
+  const struct gcn__transition* from = &effect->transition;
   /* Copied: the engine uses its record again when the user calls it. */
   struct gcn__failure record;
   gcn_failure_t failure;
@@ -81,25 +106,29 @@ static void tell_state(struct gcn_client_s* client,
       .failures = from->failures,
       .will_retry = acts_by_itself((gcn_state_t)from->to),
       .retry_in = from->to == GCN__STATE_BACKING_OFF ? from->retry_in_ms : 0,
+      .connection_index = from->shard,
   };
   if (from->failure != NULL && from->failure->error != 0) {
     record = *from->failure;
     failure = failure_of(&record);
     transition.failure = &failure;
     client->failure_count++;
+    gcn__failure_counts_note(&client->failures_by, &failure);
   }
   if (transition.from == GCN_STREAMING) {
-    client->lost_ms = client->read_ms;
-    client->lost_unix_ms = client->read_unix_ms;
+    client->losses[from->shard] = client->reads[effect->wire];
   }
-  client->state = transition.to;
-  client->state_since_ms = now_ms;
+  client->shard_states[from->shard] = transition.to;
+  client->shard_since_ms[from->shard] = now_ms;
+  gcn__tell_sum(client, now_ms);
   if (client->closing || client->call.state == NULL) return;
   client->call.state(client, &transition);
 }
 
 static void tell_event(struct gcn_client_s* client, gcn_event_cb call,
-                       const struct gcn__event* from) {
+                       const struct gcn__effect* effect) {
+  const struct gcn__event* from = &effect->event;
+  const struct gcn__moment* read = &client->reads[effect->wire];
   if (call == NULL) return;
   const gcn_event_t event = {
       .topic = span_of(from->topic),
@@ -110,8 +139,8 @@ static void tell_event(struct gcn_client_s* client, gcn_event_cb call,
       .sequence = from->sequence,
       .generation = from->generation,
       .connection = from->connection,
-      .received_unix_ms = client->read_unix_ms,
-      .received_ms = client->read_ms,
+      .received_unix_ms = read->unix_ms,
+      .received_ms = read->ms,
   };
   call(client, &event);
 }
@@ -136,53 +165,62 @@ static void tell_topic(struct gcn_client_s* client,
   client->call.topic(client, &result);
 }
 
-/* By the wall clock a gap began no later than its distance from now says, and
- * no later than its distance from the last bytes of the lost stream: the
- * loop's clock stands still while the machine sleeps, and the wall clock may
- * be set. */
-static int64_t unix_of_loss(const struct gcn_client_s* client,
-                            const struct gcn__gap* gap, int64_t now_unix_ms,
-                            uint64_t now_ms) {
-  int64_t by_now = now_unix_ms - (int64_t)(now_ms - gap->from_ms);
-  if (client->lost_ms == 0) return by_now;
-  int64_t by_loss =
-      client->lost_unix_ms + ((int64_t)gap->from_ms - (int64_t)client->lost_ms);
-  return by_loss < by_now ? by_loss : by_now;
+static void tell_rotation(struct gcn_client_s* client,
+                          const struct gcn__rotation* from) {
+  if (client->call.rotation == NULL) return;
+  const gcn_rotation_t rotation = {
+      .cause = gcn__input_meaning(from->cause),
+      .proven = from->proven,
+      .overlap = from->overlap_ms,
+      .duplicates = from->duplicates,
+      .connection_index = from->shard,
+  };
+  client->call.rotation(client, &rotation);
 }
 
-static void tell_gap(struct gcn_client_s* client, const struct gcn__gap* from,
-                     uint64_t now_ms) {
-  if (client->call.gap == NULL) return;
-  int64_t unix_ms = gcn__wall_now_ms();
-  const gcn_gap_t gap = {
-      .from_unix_ms = unix_of_loss(client, from, unix_ms, now_ms),
-      .to_unix_ms = unix_ms - (int64_t)(now_ms - from->to_ms),
-      .from_ms = from->from_ms,
-      .to_ms = from->to_ms,
-      .cause = gcn__input_meaning(from->cause),
-  };
-  client->call.gap(client, &gap);
+/* The user may replace the original from inside of the call. */
+static void tell_refresh(struct gcn_client_s* client, struct gcn__span text) {
+  if (client->call.refresh == NULL) return;
+  const struct gcn__mem mem = client->mem;
+  char* copy = gcn__str_copy_n(&mem, text.data, text.size);
+  if (copy == NULL) return;
+  client->call.refresh(client, copy);
+  gcn__secret_free(&mem, copy);
+}
+
+static void tell_ask(struct gcn_client_s* client,
+                     const struct gcn__effect* effect) {
+  uint64_t ticket = effect->ask.ticket;
+  int refused = effect->ask.refused;
+  if (effect->ask.kind == GCN__ASK_TOKEN) {
+    client->call.token(client, ticket, refused);
+  } else {
+    client->call.credentials(client, ticket, refused);
+  }
 }
 
 void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
                uint64_t now_ms) {
   if (effect->kind == GCN__EFFECT_STATE) {
-    tell_state(client, &effect->transition, now_ms);
+    tell_state(client, effect, now_ms);
     return;
   }
   if (client->closing) return;
   switch (effect->kind) {
-  case GCN__EFFECT_EVENT:
-    tell_event(client, client->call.event, &effect->event);
-    break;
+  case GCN__EFFECT_EVENT: tell_event(client, client->call.event, effect); break;
   case GCN__EFFECT_NOTICE:
-    tell_event(client, client->call.notice, &effect->event);
+    tell_event(client, client->call.notice, effect);
     break;
   case GCN__EFFECT_HEARTBEAT:
     if (client->call.heartbeat != NULL) client->call.heartbeat(client);
     break;
   case GCN__EFFECT_TOPIC: tell_topic(client, &effect->topic); break;
-  case GCN__EFFECT_GAP: tell_gap(client, &effect->gap, now_ms); break;
+  case GCN__EFFECT_GAP: gcn__tell_gap(client, &effect->gap, now_ms); break;
+  case GCN__EFFECT_ROTATION: tell_rotation(client, &effect->rotation); break;
+  case GCN__EFFECT_ASK: tell_ask(client, effect); break;
+  case GCN__EFFECT_REFRESHED:
+    tell_refresh(client, effect->refresh_token);
+    break;
   case GCN__EFFECT_OPEN:
   case GCN__EFFECT_DROP:
   case GCN__EFFECT_STATE: GCN__ASSERT(false); break;

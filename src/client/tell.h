@@ -14,4 +14,7 @@
 void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
                uint64_t now_ms);
 
+/* The state of all connections together, by what the user has been told. */
+void gcn__tell_sum(struct gcn_client_s* client, uint64_t now_ms);
+
 #endif

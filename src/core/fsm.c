@@ -49,10 +49,6 @@
   ENTER(BACKING_OFF, DO(DROP) | DO(REJECT) | DO(LOSE) | DO(FAIL) | DO(PLAN))
 #define BREAK_NEW_CHANNEL                                                      \
   ENTER(BACKING_OFF, DO(DROP) | DO(FORGET) | DO(LOSE) | DO(FAIL) | DO(PLAN))
-#define BREAK_NEW_BOTH                                                         \
-  ENTER(BACKING_OFF,                                                           \
-        DO(DROP) | DO(REJECT) | DO(FORGET) | DO(LOSE) | DO(FAIL) | DO(PLAN))
-
 #define BEGIN        ENTER(CONNECTING, DO(DIAL))
 #define LEAVE        ENTER(CLOSING, DO(GOODBYE))
 #define LEAVE_STREAM ENTER(CLOSING, DO(LOSE) | DO(GOODBYE))
@@ -73,6 +69,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP,
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = SKIP,
+            ON(ROTATE) = SKIP,
         },
     /* Links are being opened; nothing has been asked yet. */
     [NEXT(CONNECTING)] =
@@ -83,6 +80,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP, /* SUBSCRIBING sends the whole set */
             ON(CREDENTIALS) = SKIP, /* AUTHENTICATING reads them */
             ON(HURRY) = SKIP,
+            ON(ROTATE) = SKIP,
             ON(LINKED) = ENTER(AUTHENTICATING, DO(AUTH)),
             ON(WEATHER) = RETRY,
             ON(BROKEN) = RETRY,
@@ -97,6 +95,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(GARBAGE) = RETRY,
             ON(MOVING) = RETRY,
             ON(REVOKED) = RETRY_NEW_TOKEN,
+            ON(UNSUBSCRIBED) = RETRY,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -109,6 +108,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP,
             ON(CREDENTIALS) = ENTER(AUTHENTICATING, DO(AUTH)),
             ON(HURRY) = SKIP,
+            ON(ROTATE) = SKIP,
             ON(TOKEN) = ENTER(SUBSCRIBING, DO(SUBSCRIBE)),
             ON(WEATHER) = RETRY,
             ON(BROKEN) = RETRY,
@@ -123,6 +123,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(GARBAGE) = SKIP,
             ON(MOVING) = RETRY,
             ON(REVOKED) = RETRY_NEW_TOKEN,
+            ON(UNSUBSCRIBED) = SKIP,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -136,6 +137,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP, /* a change since the PUT is sent on CONFIRM */
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = SKIP,
+            ON(ROTATE) = SKIP,
             ON(STEP) = ENTER(SUBSCRIBING, DO(SUBSCRIBE)),
             ON(CONFIRMED) = ENTER(STREAMING, DO(CONFIRM)),
             ON(WEATHER) = RETRY,
@@ -144,8 +146,9 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(LIMITED) = RETRY,
             ON(STALE_TOKEN) = ENTER(AUTHENTICATING, DO(REJECT) | DO(AUTH)),
             ON(DENIED) = RETRY_NEW_TOKEN,
+            /* A new channel needs a token, the old one did not. */
             ON(STALE_CHANNEL) =
-                ENTER(SUBSCRIBING, DO(FORGET) | DO(SUBSCRIBE)),
+                ENTER(AUTHENTICATING, DO(FORGET) | DO(AUTH)),
             ON(REFUSED) = ENTER(REFUSED, DO(DROP) | DO(FAIL)),
             ON(EVENT) = STAY(DO(DELIVER)),
             ON(HEARTBEAT) = SKIP,
@@ -154,6 +157,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(REVOKED) =
                 ENTER(BACKING_OFF, DO(DROP) | DO(REJECT) | DO(FORGET) |
                                        DO(FAIL) | DO(PLAN)),
+            ON(UNSUBSCRIBED) = SKIP,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -165,10 +169,13 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(STOP) = LEAVE_STREAM,
             ON(CLOSE) = LEAVE_STREAM,
             ON(TOPICS) = STAY(DO(DEBOUNCE)),
-            ON(CREDENTIALS) = STAY(DO(DEBOUNCE)), /* tries what waits */
+            ON(CREDENTIALS) = STAY(DO(ROTATE)),
             ON(HURRY) = SKIP,
+            ON(ROTATE) = STAY(DO(ROTATE)),
             ON(SYNCED) = SKIP,
             ON(UNSYNCED) = STAY(DO(SYNC_LATER)),
+            ON(DRIFTED) = STAY(DO(SYNC)),
+            ON(RETIRE) = LEAVE_STREAM,
             ON(WEATHER) = BREAK,
             ON(BROKEN) = BREAK,
             ON(STUBBORN) = BREAK_SLOW,
@@ -181,16 +188,19 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(EVENT) = STAY(DO(DELIVER) | DO(ALIVE)),
             ON(HEARTBEAT) = STAY(DO(ALIVE)),
             ON(GARBAGE) = STAY(DO(ALIVE)),
-            /* Counted like any other end: a service that keeps announcing
-             * must not make a loop without backoff.  After a proven stream
-             * the first window makes it quick. */
-            ON(MOVING) = BREAK,
-            ON(REVOKED) = BREAK_NEW_BOTH,
+            /* What is announced has not happened yet: the stream serves on
+             * until its successor is proven, or it breaks. */
+            ON(MOVING) = STAY(DO(ALIVE) | DO(ROTATE)),
+            ON(REVOKED) = STAY(DO(ALIVE) | DO(REJECT) | DO(ROTATE)),
+            ON(UNSUBSCRIBED) = STAY(DO(ALIVE) | DO(AUDIT)),
             ON(PROBE_DUE) = STAY(DO(PROBE)),
             ON(SILENCE_DUE) = BREAK,
             ON(STABLE_DUE) = STAY(DO(FORGIVE)),
-            ON(AUDIT_DUE) = STAY(DO(SYNC)),
+            ON(AUDIT_DUE) = STAY(DO(AUDIT)),
             ON(SYNC_DUE) = STAY(DO(SYNC)),
+            ON(ROTATE_DUE) = STAY(DO(ROTATE)),
+            ON(PROOF_DUE) = STAY(DO(PROBE)),
+            ON(PING_DUE) = STAY(DO(PING)),
         },
     /* Waiting, by our own policy or because the server asked for it. */
     [NEXT(BACKING_OFF)] =
@@ -201,6 +211,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP,
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = BEGIN,
+            ON(ROTATE) = SKIP,
             ON(RETRY_DUE) = BEGIN,
         },
     /* A final no.  Only the user can change that. */
@@ -212,6 +223,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP,
             ON(CREDENTIALS) = BEGIN,
             ON(HURRY) = BEGIN,
+            ON(ROTATE) = SKIP,
         },
     /* The close frame is out; whatever the peer still says ends nothing
      * but the wait. */
@@ -223,6 +235,8 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(TOPICS) = SKIP,
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = SKIP,
+            ON(ROTATE) = SKIP,
+            ON(RETIRE) = SKIP,
             ON(DRAINED) = GONE,
             ON(WEATHER) = GONE,
             ON(BROKEN) = GONE,
@@ -237,6 +251,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(GARBAGE) = SKIP,
             ON(MOVING) = SKIP,
             ON(REVOKED) = SKIP,
+            ON(UNSUBSCRIBED) = SKIP,
             ON(PHASE_DUE) = GONE,
         },
     /* Terminal: the client never feeds another input. */
@@ -252,7 +267,8 @@ static const struct gcn__timer_row timers[GCN__STATE_COUNT] = {
     [NEXT(AUTHENTICATING)] = {.fresh = ARM(PHASE), .kept = ARM(ATTEMPT)},
     [NEXT(SUBSCRIBING)] = {.fresh = ARM(PHASE), .kept = ARM(ATTEMPT)},
     /* STABLE is armed by the first sign of life, SYNC by a change. */
-    [NEXT(STREAMING)] = {.fresh = ARM(PROBE) | ARM(SILENCE) | ARM(AUDIT)},
+    [NEXT(STREAMING)] = {.fresh = ARM(PROBE) | ARM(SILENCE) | ARM(AUDIT) |
+                                  ARM(ROTATE) | ARM(PROOF) | ARM(PING)},
     /* RETRY is armed by the PLAN verbs, before the state is entered. */
     [NEXT(BACKING_OFF)] = {.kept = ARM(RETRY)},
     [NEXT(REFUSED)] = {0},

@@ -33,13 +33,16 @@
   X(TOPICS, USER, "the desired topics changed")                               \
   X(CREDENTIALS, USER, "new credentials were given")                          \
   X(HURRY, USER, "reconnect_now was called")                                  \
+  X(ROTATE, USER, "a new channel was asked for")                              \
   X(LINKED, PROGRESS, "every link the attempt needs first is up")             \
   X(TOKEN, PROGRESS, "a usable token is held")                                \
   X(STEP, PROGRESS, "one subscribing step is done, more follow")              \
   X(CONFIRMED, PROGRESS, "the topics are confirmed on this connection")       \
   X(SYNCED, PROGRESS, "a background topic change was answered")               \
   X(UNSYNCED, PROGRESS, "a background topic change failed")                   \
+  X(DRIFTED, PROGRESS, "the audit found other topics than were asked for")    \
   X(DRAINED, PROGRESS, "the goodbye is over")                                 \
+  X(RETIRE, PROGRESS, "the successor has taken over")                         \
   X(WEATHER, PEER, "network or service trouble that may pass")                \
   X(BROKEN, PEER, "the peer broke a protocol")                                \
   X(STUBBORN, PEER, "trouble that will not heal by itself")                   \
@@ -47,12 +50,13 @@
   X(STALE_TOKEN, PEER, "the token in use was rejected")                       \
   X(DENIED, PEER, "a fresh token was rejected too")                           \
   X(STALE_CHANNEL, PEER, "the channel is gone")                               \
-  X(REFUSED, PEER, "the login service refused for good")                      \
+  X(REFUSED, PEER, "the login service or a proxy refused for good")           \
   X(EVENT, PEER, "an event arrived")                                          \
   X(HEARTBEAT, PEER, "a heartbeat, pong or other sign of life arrived")       \
   X(GARBAGE, PEER, "a message that is no known form arrived")                 \
   X(MOVING, PEER, "the service announced that it will close the socket")      \
   X(REVOKED, PEER, "the service announced that the token is revoked")         \
+  X(UNSUBSCRIBED, PEER, "the service took topics away")                       \
   X(ATTEMPT_DUE, TIMER, "the attempt took too long")                          \
   X(PHASE_DUE, TIMER, "the phase took too long")                              \
   X(PROBE_DUE, TIMER, "the stream has been quiet")                            \
@@ -60,6 +64,9 @@
   X(STABLE_DUE, TIMER, "the stream has proven stable")                        \
   X(AUDIT_DUE, TIMER, "the topics are due for an audit")                      \
   X(SYNC_DUE, TIMER, "the topic changes are due to be sent")                  \
+  X(ROTATE_DUE, TIMER, "the channel is due to be replaced")                   \
+  X(PROOF_DUE, TIMER, "the way out is due to be proven")                      \
+  X(PING_DUE, TIMER, "a ping is due")                                         \
   X(RETRY_DUE, TIMER, "the wait is over")
 
 /* X(name, meaning), in the order in which verbs run. */
@@ -79,9 +86,12 @@
   X(DEBOUNCE, "arm SYNC shortly, unless it is armed")                         \
   X(SYNC_LATER, "arm SYNC for another try")                                   \
   X(SYNC, "send the desired topics")                                          \
+  X(AUDIT, "ask which topics the service holds")                              \
+  X(ROTATE, "ask for a successor with a new channel")                         \
   X(DELIVER, "hand the event to the user")                                    \
   X(ALIVE, "restart the silence deadlines")                                   \
   X(PROBE, "send a text ping")                                                \
+  X(PING, "send a WebSocket ping, or judge those unanswered")                 \
   X(GOODBYE, "close politely")
 
 /* X(name, input it becomes) */
@@ -93,6 +103,9 @@
   X(STABLE, STABLE_DUE)    \
   X(AUDIT, AUDIT_DUE)      \
   X(SYNC, SYNC_DUE)        \
+  X(ROTATE, ROTATE_DUE)    \
+  X(PROOF, PROOF_DUE)      \
+  X(PING, PING_DUE)        \
   X(RETRY, RETRY_DUE)
 
 /* clang-format on */
@@ -157,11 +170,11 @@ struct gcn__cell {
 /* What entering a state does to the timers: those in neither set are
  * disarmed, those in `fresh` start anew, those in `kept` go on if armed. */
 struct gcn__timer_row {
-  uint8_t fresh;
-  uint8_t kept;
+  uint16_t fresh;
+  uint16_t kept;
 };
 
-_Static_assert(GCN__TIMER_COUNT <= 8, "a set of timers fits a byte");
+_Static_assert(GCN__TIMER_COUNT <= 16, "a set of timers fits 16 bits");
 
 /* The only way to look at the table. */
 struct gcn__cell gcn__fsm_cell(enum gcn__state state, enum gcn__input input);

@@ -12,33 +12,45 @@
 
 /* Verbs done here; the caller gets the rest. */
 #define OWN_VERBS                                                              \
-  (GCN__VERB_LOSE | GCN__VERB_FAIL | GCN__VERB_FORGIVE | GCN__VERB_PLAN |      \
-   GCN__VERB_PLAN_SLOW | GCN__VERB_DEBOUNCE | GCN__VERB_SYNC_LATER |           \
-   GCN__VERB_ALIVE)
+  (GCN__VERB_FAIL | GCN__VERB_FORGIVE | GCN__VERB_PLAN | GCN__VERB_PLAN_SLOW | \
+   GCN__VERB_DEBOUNCE | GCN__VERB_SYNC_LATER | GCN__VERB_ALIVE)
 
 void gcn__session_init(struct gcn__session* session,
                        const struct gcn__settings* settings,
                        struct gcn__rng* rng) {
   *session = (struct gcn__session){
-      .settings = settings, .rng = rng, .heard_ms = GCN__NEVER};
+      .settings = settings,
+      .rng = rng,
+      .heard_ms = GCN__NEVER,
+      .rotate_ms = GCN__NEVER,
+  };
   for (int t = 0; t < GCN__TIMER_COUNT; t++) {
     session->deadlines_ms[t] = GCN__NEVER;
   }
 }
 
+/* A delay of GCN__NEVER leaves the timer disarmed. */
 static void arm(struct gcn__session* session, enum gcn__timer timer,
                 uint64_t now_ms, uint64_t delay_ms) {
   session->deadlines_ms[timer] = gcn__time_add(now_ms, delay_ms);
 }
 
-/* +-20 %, so that audits of many clients spread out. */
-static uint64_t audit_delay(const struct gcn__session* session) {
+/* +-20 %, so that audits of many clients spread out.  A channel that was taken
+ * over with its topics is asked soon whether it still has them. */
+static uint64_t audit_delay(const struct gcn__session* session, bool soon) {
+  uint64_t soon_ms = session->settings->audit_soon_ms;
+  if (soon) return gcn__rng_between(session->rng, soon_ms / 5, soon_ms);
   uint64_t base = session->settings->audit_ms;
   return gcn__rng_between(session->rng, base - base / 5, base + base / 5);
 }
 
+static uint64_t ping_delay(const struct gcn__settings* settings) {
+  return settings->ping_ms == 0 ? GCN__NEVER : settings->ping_ms;
+}
+
 static uint64_t timer_delay(const struct gcn__session* session,
-                            enum gcn__timer timer, enum gcn__state state) {
+                            enum gcn__timer timer, enum gcn__state state,
+                            uint64_t now_ms) {
   const struct gcn__settings* settings = session->settings;
   switch (timer) {
   case GCN__TIMER_ATTEMPT: return settings->attempt_ms;
@@ -47,7 +59,12 @@ static uint64_t timer_delay(const struct gcn__session* session,
                                        : settings->phase_ms;
   case GCN__TIMER_PROBE: return settings->probe_ms;
   case GCN__TIMER_SILENCE: return settings->silence_ms;
-  case GCN__TIMER_AUDIT: return audit_delay(session);
+  case GCN__TIMER_AUDIT: return audit_delay(session, session->reused);
+  case GCN__TIMER_ROTATE:
+    if (session->rotate_ms == GCN__NEVER) return GCN__NEVER;
+    return gcn__time_until(session->rotate_ms, now_ms);
+  case GCN__TIMER_PROOF: return settings->proof_ms;
+  case GCN__TIMER_PING: return ping_delay(settings);
   case GCN__TIMER_STABLE:
   case GCN__TIMER_SYNC:
   case GCN__TIMER_RETRY:
@@ -63,7 +80,7 @@ static void enter(struct gcn__session* session, enum gcn__state next,
   for (int t = 0; t < GCN__TIMER_COUNT; t++) {
     enum gcn__timer timer = (enum gcn__timer)t;
     if (row.fresh & (1 << t)) {
-      arm(session, timer, now_ms, timer_delay(session, timer, next));
+      arm(session, timer, now_ms, timer_delay(session, timer, next, now_ms));
     } else if (!(row.kept & (1 << t))) {
       session->deadlines_ms[t] = GCN__NEVER;
     }
@@ -78,31 +95,42 @@ static void note_desire(struct gcn__session* session, enum gcn__input input) {
   if (input == GCN__INPUT_CLOSE) session->desire = GCN__DESIRE_CLOSED;
 }
 
-static void lose(struct gcn__session* session, enum gcn__input cause) {
-  gcn__gaps_open(&session->gaps, session->proof_ms,
-                 session->settings->latency_max_ms, cause);
+static enum gcn__backoff_kind kind_of(const struct gcn__session* session,
+                                      uint32_t verbs) {
+  if (verbs & GCN__VERB_PLAN_SLOW) return GCN__BACKOFF_SLOW;
+  /* A stream that had proven itself forgave everything before it; its own end
+   * is the first failure and gets the first window. */
+  bool first = session->stable && session->failures <= 1;
+  return first ? GCN__BACKOFF_FIRST : GCN__BACKOFF_ORDINARY;
 }
 
-/* A stream that had proven itself forgave everything before it; its own end is
- * the first failure and gets the first window. */
-static uint64_t planned_delay(struct gcn__session* session, uint32_t verbs) {
-  const struct gcn__settings* settings = session->settings;
-  uint64_t asked_ms = session->asked_ms;
-  if (verbs & GCN__VERB_PLAN_SLOW) {
-    return gcn__backoff_slow(settings, asked_ms, session->rng);
-  }
-  if (session->stable && session->failures <= 1) {
-    return gcn__backoff_first(settings, asked_ms, session->rng);
-  }
-  return gcn__backoff_delay(settings, session->failures, asked_ms,
-                            session->rng);
+static uint64_t planned_delay(struct gcn__session* session, uint32_t verbs,
+                              uint64_t now_ms) {
+  struct gcn__pace* pace = session->pace;
+  bool lost = (verbs & GCN__VERB_LOSE) != 0;
+  const struct gcn__backoff_case event = {
+      .kind = kind_of(session, verbs),
+      .failures = session->failures,
+      .last_ms = session->failures > 1 ? session->delay_ms : 0,
+      .asked_ms = session->asked_ms,
+      .outage_ms = now_ms - session->streamed_ms,
+      .peers_lost = lost && pace != NULL ? gcn__pace_lost(pace, now_ms) : 1,
+  };
+  uint64_t delay_ms =
+      gcn__backoff_next(session->settings, &event, session->rng);
+  const struct gcn__override* override = &session->override;
+  if (override->choose == NULL) return delay_ms;
+  uint64_t chosen_ms =
+      override->choose(override->ctx, session->failures, delay_ms);
+  if (chosen_ms == delay_ms) return delay_ms;
+  return gcn__backoff_clamp(session->settings, chosen_ms, session->asked_ms);
 }
 
 /* What the server asked for also binds an attempt that another trouble
  * began. */
 static void plan(struct gcn__session* session, uint32_t verbs,
                  uint64_t now_ms) {
-  session->delay_ms = planned_delay(session, verbs);
+  session->delay_ms = planned_delay(session, verbs, now_ms);
   uint64_t floor_ms = gcn__time_until(session->not_before_ms, now_ms);
   if (session->delay_ms < floor_ms) session->delay_ms = floor_ms;
   session->asked_ms = 0;
@@ -134,9 +162,8 @@ static void prove_alive(struct gcn__session* session, uint64_t now_ms) {
       gcn__time_add(session->confirmed_ms, stable_delay(session));
 }
 
-static void run_before(struct gcn__session* session, enum gcn__input input,
-                       uint32_t verbs, uint64_t now_ms) {
-  if (verbs & GCN__VERB_LOSE) lose(session, input);
+static void run_before(struct gcn__session* session, uint32_t verbs,
+                       uint64_t now_ms) {
   if (verbs & GCN__VERB_FAIL) session->failures++;
   if (verbs & GCN__VERB_FORGIVE) {
     session->failures = 0;
@@ -186,7 +213,10 @@ static void run_after(struct gcn__session* session, enum gcn__input input,
     session->asked_ms = 0;
   }
   if (input == GCN__INPUT_AUDIT_DUE) {
-    arm(session, GCN__TIMER_AUDIT, now_ms, audit_delay(session));
+    arm(session, GCN__TIMER_AUDIT, now_ms, audit_delay(session, false));
+  }
+  if (input == GCN__INPUT_PROOF_DUE) {
+    arm(session, GCN__TIMER_PROOF, now_ms, session->settings->proof_ms);
   }
 }
 
@@ -210,7 +240,11 @@ struct gcn__step gcn__session_input(struct gcn__session* session,
       .verbs = cell.verbs & ~(uint32_t)OWN_VERBS,
   };
   if (cell.kind == GCN__CELL_SKIP) return step;
-  run_before(session, input, cell.verbs, now_ms);
+  bool fresh = input == GCN__INPUT_START || input == GCN__INPUT_CREDENTIALS;
+  if (fresh || session->state == GCN__STATE_STREAMING) {
+    session->streamed_ms = now_ms;
+  }
+  run_before(session, cell.verbs, now_ms);
   if (cell.kind == GCN__CELL_ENTER) {
     enter(session, (enum gcn__state)cell.next, now_ms);
     session->asked_ms = 0; /* a plan has used it, or there is nothing to wait */
@@ -229,14 +263,27 @@ uint64_t gcn__session_deadline(const struct gcn__session* session) {
   return earliest_ms;
 }
 
+/* An attempt is due when its wait is over and the budget that it shares with
+ * others permits it. */
+static bool must_wait(struct gcn__session* session, enum gcn__timer timer,
+                      uint64_t now_ms) {
+  if (timer != GCN__TIMER_RETRY || session->pace == NULL) return false;
+  uint64_t wait_ms = gcn__pace_retry(session->pace, session->pace_key, now_ms);
+  if (wait_ms == 0) return false;
+  arm(session, timer, now_ms, wait_ms);
+  return true;
+}
+
 bool gcn__session_expire(struct gcn__session* session, uint64_t now_ms,
                          enum gcn__input* input) {
   uint64_t earliest_ms = gcn__session_deadline(session);
   if (earliest_ms == GCN__NEVER || earliest_ms > now_ms) return false;
   for (int t = 0; t < GCN__TIMER_COUNT; t++) {
+    enum gcn__timer timer = (enum gcn__timer)t;
     if (session->deadlines_ms[t] != earliest_ms) continue;
+    if (must_wait(session, timer, now_ms)) return false;
     session->deadlines_ms[t] = GCN__NEVER;
-    *input = gcn__fsm_timer_input((enum gcn__timer)t);
+    *input = gcn__fsm_timer_input(timer);
     return true;
   }
   GCN__ASSERT(false);

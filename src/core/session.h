@@ -4,15 +4,15 @@
  * failures.
  *
  * The session knows no bytes.  It looks an input up in the table, enters the
- * next state, runs the verbs that are about numbers (backoff, gaps, timers) and
- * hands the others to its caller as a set.
+ * next state, runs the verbs that are about numbers (backoff, timers) and hands
+ * the others to its caller as a set.
  */
 #ifndef GCN_CORE_SESSION_H
 #define GCN_CORE_SESSION_H
 
 #include "base/rng.h"
 #include "core/fsm.h"
-#include "core/gaps.h"
+#include "core/pace.h"
 #include "core/settings.h"
 
 #include <stdbool.h>
@@ -27,6 +27,12 @@ enum gcn__desire {
  * recorders and for tests of coverage. */
 struct gcn__watch {
   void (*seen)(void* ctx, enum gcn__state state, enum gcn__input input);
+  void* ctx;
+};
+
+/* The user's own choice of a wait; clamped afterwards. */
+struct gcn__override {
+  uint64_t (*choose)(void* ctx, uint64_t failures, uint64_t delay_ms);
   void* ctx;
 };
 
@@ -50,8 +56,13 @@ struct gcn__session {
   uint64_t sync_failures; /* background calls that failed in a row */
   uint64_t attempt_count; /* generation: grows with every DIAL */
   uint64_t never_count;   /* NEVER cells met, release builds only */
-  struct gcn__gaps gaps;
-  struct gcn__watch watch; /* `seen` may be NULL */
+  uint64_t streamed_ms;   /* when it was wanted, or streaming, last */
+  uint64_t rotate_ms;     /* when the channel is due to be replaced */
+  bool reused;            /* the attempt took over a channel with its topics */
+  struct gcn__pace* pace; /* shared with other sessions; NULL: none */
+  uint64_t pace_key;
+  struct gcn__override override; /* `choose` may be NULL */
+  struct gcn__watch watch;       /* `seen` may be NULL */
 };
 
 /* What one input did. */

@@ -33,9 +33,36 @@
   X(token_margin_ms, 60000)   /* a token with less life left is renewed */     \
   X(channel_refill_ms, 60000) /* one more channel creation per this time */    \
   X(channel_burst, 3)         /* channel creations in a row */                 \
+  X(audit_soon_ms, 5000)      /* after a channel was taken over */             \
+  X(proof_ms, 300000)         /* a text ping at least this often */            \
+  X(ping_ms, 0)               /* RFC 6455 pings; 0: none */                    \
+  X(ping_answer_ms, 10000)    /* how long a pong may take */                   \
+  X(pings_missed_max, 3)      /* unanswered pings that end the stream */       \
+  X(rotate_ms, 82800000)      /* age at which a channel is replaced, 23 h */   \
+  X(rotate_jitter_ms, 3600000) /* ... less up to this */                       \
+  X(rotate_spread_ms, 5000)   /* after an announcement, start within */        \
+  X(overlap_ms, 30000)        /* both streams at most this long */             \
+  X(reuse_max, 10)            /* streams of one channel in a row */            \
+  X(channel_keeps, 0)         /* 1: a channel outlives its token */            \
+  X(renew_retry_ms, 10000)    /* a failed background renewal, x2 ... */        \
+  X(renew_retry_max_ms, 60000) /* ... up to this */                            \
+  X(stagger_ms, 1000)         /* between the first starts of connections */    \
+  X(topic_retry_ms, 5000)     /* a rejected topic is asked for again, x2 ... */\
+  X(topic_retry_max_ms, 300000) /* ... up to this */                           \
+  X(body_size_max, 0)         /* of one topics request; 0: no limit */         \
+  X(shard_count_max, 18)      /* connections, for more topics than one holds */\
+  X(shard_names_target, 950)  /* names per connection, to be reached, ... */   \
+  X(shard_names_max, 1000)    /* ... and at most */                            \
+  X(combine, 1)               /* topics of one prefix share a name */          \
   X(message_size_max, 1048576)                                                 \
-  X(topic_count_max, 1000)                                                     \
-  X(garbage_max, 100)         /* unreadable messages in a row */
+  X(topic_count_max, 20000)                                                    \
+  X(garbage_max, 100)         /* unreadable messages in a row */               \
+  X(retry_jitter, 0)          /* enum gcn__jitter of core/backoff.h */         \
+  X(degraded_ms, 120000)      /* without a stream: the slow tempo */           \
+  X(retry_burst, 10)          /* attempts in a row, per host and client id */  \
+  X(retry_refill_ms, 1000)    /* ... and one more per this time */             \
+  X(rest_burst, 20)           /* REST calls in a row, likewise */              \
+  X(rest_refill_ms, 250)      /* ... and one more per this time */
 
 /* clang-format on */
 struct gcn__settings {

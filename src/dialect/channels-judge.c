@@ -30,22 +30,32 @@ struct rule {
       "the login service refused the client id or its secret; check "          \
       "both, and that the region is the organisation's own")
 
+#define GONE                                                                   \
+  SAY(STALE_CHANNEL, GCN_ECHANNEL,                                             \
+      "the channel is gone (expired or evicted); making a new one")
+
 static const struct rule rules[] = {
     {GCN__OP_UPGRADE, 101, 101, NULL, SAY(OK, 0, "")},
     {GCN__OP_TOKEN, 200, 200, NULL, SAY(OK, 0, "")},
     {GCN__OP_CHANNEL, 200, 201, NULL, SAY(OK, 0, "")},
     {GCN__OP_TOPICS, 200, 200, NULL, SAY(OK, 0, "")},
+    {GCN__OP_AUDIT, 200, 200, NULL, SAY(OK, 0, "")},
+    {GCN__OP_ADD, 200, 200, NULL, SAY(OK, 0, "")},
+    {GCN__OP_UNSUBSCRIBE, 200, 200, NULL, SAY(OK, 0, "")},
+    {GCN__OP_UNSUBSCRIBE, 204, 204, NULL, SAY(OK, 0, "")},
 
     {GCN__OP_TOKEN, 400, 401, "invalid_client", REFUSAL},
-    {GCN__OP_TOKEN, 400, 401, "invalid_grant", REFUSAL},
+    {GCN__OP_TOKEN, 400, 401, "invalid_grant",
+     SAY(REFUSED, GCN_EAUTH,
+         "the login service refused what it was offered for a token: the "
+         "secret, refresh token or assertion is wrong, used up or expired")},
     {GCN__OP_TOKEN, 400, 401, "unauthorized_client",
      SAY(REFUSED, GCN_EAUTH,
-         "this OAuth client may not use client credentials; change its grant "
+         "this OAuth client may not get tokens by this grant; change its grant "
          "type")},
     {GCN__OP_TOKEN, 400, 401, "unsupported_grant_type",
      SAY(REFUSED, GCN_EAUTH,
-         "the login service does not offer client credentials; check the "
-         "login URL")},
+         "the login service does not offer this grant; check the login URL")},
     {GCN__OP_TOKEN, 400, 401, "invalid_request",
      SAY(REFUSED, GCN_EAUTH,
          "the login service did not understand the request; check the client "
@@ -76,12 +86,8 @@ static const struct rule rules[] = {
          "the service answered with a redirect, which is never followed; check "
          "the URLs")},
 
-    {GCN__OP_UPGRADE, 404, 404, NULL,
-     SAY(STALE_CHANNEL, GCN_ECHANNEL,
-         "the channel is gone (expired or evicted); making a new one")},
-    {GCN__OP_UPGRADE, 410, 410, NULL,
-     SAY(STALE_CHANNEL, GCN_ECHANNEL,
-         "the channel is gone (expired or evicted); making a new one")},
+    {GCN__OP_UPGRADE, 404, 404, NULL, GONE},
+    {GCN__OP_UPGRADE, 410, 410, NULL, GONE},
     /* The upgrade carries no token: what is stale is the channel, and making a
      * new one will tell whether the token is, too. */
     {GCN__OP_UPGRADE, 401, 401, NULL,
@@ -100,12 +106,14 @@ static const struct rule rules[] = {
     {ANY_OP, 401, 401, NULL,
      SAY(STALE_TOKEN, GCN_EAUTH,
          "the API rejected the access token; getting a new one")},
-    {GCN__OP_TOPICS, 404, 404, NULL,
-     SAY(STALE_CHANNEL, GCN_ECHANNEL,
-         "the channel is gone (expired or evicted); making a new one")},
-    {GCN__OP_TOPICS, 410, 410, NULL,
-     SAY(STALE_CHANNEL, GCN_ECHANNEL,
-         "the channel is gone (expired or evicted); making a new one")},
+    {GCN__OP_TOPICS, 404, 404, NULL, GONE},
+    {GCN__OP_TOPICS, 410, 410, NULL, GONE},
+    {GCN__OP_AUDIT, 404, 404, NULL, GONE},
+    {GCN__OP_AUDIT, 410, 410, NULL, GONE},
+    {GCN__OP_ADD, 404, 404, NULL, GONE},
+    {GCN__OP_ADD, 410, 410, NULL, GONE},
+    {GCN__OP_UNSUBSCRIBE, 404, 404, NULL, GONE},
+    {GCN__OP_UNSUBSCRIBE, 410, 410, NULL, GONE},
     {ANY_OP, 403, 403, NULL,
      SAY(STUBBORN, GCN_EFORBIDDEN,
          "the service forbids the request; check the OAuth client's roles")},

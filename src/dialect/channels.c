@@ -8,7 +8,13 @@
 #include "base/err.h"
 #include "codec/digest.h"
 
-#define CHANNELS_PATH "/api/v2/notifications/channels"
+#define CHANNELS_PATH      "/api/v2/notifications/channels"
+#define SUBSCRIPTIONS_PATH "/subscriptions"
+/* Else one missing permission refuses the whole request: PROTOCOL §3.1. */
+#define TOLERANT_PATH      SUBSCRIPTIONS_PATH "?ignoreErrors=true"
+
+/* SAML assertions run to some ten kilobytes, and grow when encoded. */
+enum { FORM_SIZE_MAX = 262144 };
 
 static int write_basic(struct gcn__buf* out, const struct gcn__ask* ask) {
   struct gcn__buf pair;
@@ -55,11 +61,6 @@ static int write_accept_json(struct gcn__buf* out) {
   return gcn__http_write_header(out, "Accept", GCN__SPAN("application/json"));
 }
 
-static int write_type_json(struct gcn__buf* out) {
-  return gcn__http_write_header(out, "Content-Type",
-                                GCN__SPAN("application/json"));
-}
-
 static int write_token_line(const struct gcn__ask* ask, struct gcn__buf* out) {
   struct gcn__buf target;
   gcn__buf_init(&target, out->mem, GCN__URL_SIZE_MAX);
@@ -72,9 +73,45 @@ static int write_token_line(const struct gcn__ask* ask, struct gcn__buf* out) {
   return error;
 }
 
-/* PROTOCOL §1.2. */
+static int write_field(struct gcn__buf* form, const char* name,
+                       const char* value) {
+  if (value == NULL) return GCN__EINVAL;
+  int error = gcn__buf_append_str(form, name);
+  if (error != 0) return error;
+  return gcn__percent_encode(form, gcn__span_str(value));
+}
+
+/* PROTOCOL §1.2, §1.3; JWT bearer is RFC 7523 §2.1. */
+static int write_form(struct gcn__buf* form, const struct gcn__ask* ask) {
+  static const char* const types[] = {
+      [GCN__GRANT_CLIENT_CREDENTIALS] = "client_credentials",
+      [GCN__GRANT_REFRESH_TOKEN] = "refresh_token",
+      [GCN__GRANT_SAML2_BEARER] =
+          "urn:ietf:params:oauth:grant-type:saml2-bearer",
+      [GCN__GRANT_JWT_BEARER] = "urn:ietf:params:oauth:grant-type:jwt-bearer",
+  };
+  int error = write_field(form, "grant_type=", types[ask->grant]);
+  if (error != 0) return error;
+  switch (ask->grant) {
+  case GCN__GRANT_REFRESH_TOKEN:
+    return write_field(form, "&refresh_token=", ask->refresh_token);
+  case GCN__GRANT_SAML2_BEARER:
+    error = write_field(form, "&orgName=", ask->org_name);
+    if (error != 0) return error;
+    return write_field(form, "&assertion=", ask->assertion);
+  case GCN__GRANT_JWT_BEARER:
+    return write_field(form, "&assertion=", ask->assertion);
+  case GCN__GRANT_CLIENT_CREDENTIALS: break;
+  }
+  return 0;
+}
+
 static int write_token(const struct gcn__ask* ask, struct gcn__buf* out) {
-  int error = write_token_line(ask, out);
+  struct gcn__buf form;
+  gcn__buf_init(&form, out->mem, FORM_SIZE_MAX);
+  form.secret = true;
+  int error = write_form(&form, ask);
+  if (error == 0) error = write_token_line(ask, out);
   if (error == 0) error = write_common(out, ask);
   if (error == 0) error = write_basic(out, ask);
   if (error == 0) error = write_accept_json(out);
@@ -82,9 +119,9 @@ static int write_token(const struct gcn__ask* ask, struct gcn__buf* out) {
     error = gcn__http_write_header(
         out, "Content-Type", GCN__SPAN("application/x-www-form-urlencoded"));
   }
-  if (error != 0) return error;
-  return gcn__http_write_end(out, GCN__SPAN("grant_type=client_credentials"),
-                             false);
+  if (error == 0) error = gcn__http_write_end(out, gcn__buf_span(&form), false);
+  gcn__buf_deinit(&form);
+  return error;
 }
 
 /* base_path + the channels' path + what follows, built in a scratch buffer. */
@@ -106,23 +143,34 @@ static int write_api_request(struct gcn__buf* out, const char* method,
   gcn__buf_deinit(&target);
   if (error == 0) error = write_common(out, ask);
   if (error == 0) error = write_bearer(out, ask);
-  if (error == 0) error = write_accept_json(out);
-  return error == 0 ? write_type_json(out) : error;
+  return error == 0 ? write_accept_json(out) : error;
+}
+
+static int write_json_end(struct gcn__buf* out, struct gcn__span body) {
+  int error = gcn__http_write_header(out, "Content-Type",
+                                     GCN__SPAN("application/json"));
+  return error == 0 ? gcn__http_write_end(out, body, false) : error;
 }
 
 /* PROTOCOL §2.1: no body. */
 static int write_channel(const struct gcn__ask* ask, struct gcn__buf* out) {
   int error = write_api_request(out, "POST", ask, "");
-  if (error != 0) return error;
-  return gcn__http_write_end(out, GCN__SPAN(""), false);
+  return error == 0 ? write_json_end(out, GCN__SPAN("")) : error;
 }
 
-/* PROTOCOL §3.1: PUT replaces the set, is idempotent and extends the life. */
-static int write_topics(const struct gcn__ask* ask, struct gcn__buf* out) {
-  int error =
-      write_api_request(out, "PUT", ask, "/subscriptions?ignoreErrors=true");
-  if (error != 0) return error;
-  return gcn__http_write_end(out, ask->body, false);
+/* PROTOCOL §3.1: PUT replaces the set, is idempotent and extends the life; POST
+ * adds to the set and is idempotent, too. */
+static int write_topics(const char* method, const struct gcn__ask* ask,
+                        struct gcn__buf* out) {
+  int error = write_api_request(out, method, ask, TOLERANT_PATH);
+  return error == 0 ? write_json_end(out, ask->body) : error;
+}
+
+/* GET and DELETE of the whole set. */
+static int write_bare(const char* method, const struct gcn__ask* ask,
+                      struct gcn__buf* out) {
+  int error = write_api_request(out, method, ask, SUBSCRIPTIONS_PATH);
+  return error == 0 ? gcn__http_write_end(out, GCN__SPAN(""), true) : error;
 }
 
 /* RFC 6455 §4.1; no token, no sub-protocol (PROTOCOL §4.1). */
@@ -152,8 +200,11 @@ int gcn__channels_write(enum gcn__op op, const struct gcn__ask* ask,
   switch (op) {
   case GCN__OP_TOKEN: return write_token(ask, out);
   case GCN__OP_CHANNEL: return write_channel(ask, out);
-  case GCN__OP_TOPICS: return write_topics(ask, out);
+  case GCN__OP_TOPICS: return write_topics("PUT", ask, out);
   case GCN__OP_UPGRADE: return write_upgrade(ask, out);
+  case GCN__OP_AUDIT: return write_bare("GET", ask, out);
+  case GCN__OP_ADD: return write_topics("POST", ask, out);
+  case GCN__OP_UNSUBSCRIBE: return write_bare("DELETE", ask, out);
   case GCN__OP_STREAM:
   case GCN__OP_NONE: break;
   }
@@ -171,6 +222,7 @@ int gcn__channels_read_token(const struct gcn__json* body,
                              struct gcn__token_answer* answer,
                              const char** why) {
   answer->token = gcn__json_member(body, "access_token");
+  answer->refresh_token = gcn__json_member(body, "refresh_token");
   answer->life_s = 0;
   if (answer->token.data == NULL) {
     *why = "the login service's answer holds no access_token";
@@ -225,6 +277,32 @@ bool gcn__channels_read_topic(const struct gcn__json* body, size_t index,
   return true;
 }
 
+/* A whole number of up to nine digits, in the only header of that name. */
+static bool read_count(const struct gcn__http* http, const char* name,
+                       uint32_t* number) {
+  enum { DIGITS_MAX = 9 };
+  size_t count = 0;
+  struct gcn__span text = gcn__http_header(http, name, &count);
+  if (count != 1 || text.size == 0 || text.size > DIGITS_MAX) return false;
+  *number = 0;
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9') return false;
+    *number = *number * 10 + (uint32_t)(text.data[i] - '0');
+  }
+  return true;
+}
+
+bool gcn__channels_read_ratelimit(const struct gcn__http* http,
+                                  struct gcn__ratelimit* limit) {
+  struct gcn__ratelimit read;
+  if (!read_count(http, "inin-ratelimit-count", &read.count)) return false;
+  if (!read_count(http, "inin-ratelimit-allowed", &read.allowed)) return false;
+  if (!read_count(http, "inin-ratelimit-reset", &read.reset_s)) return false;
+  if (read.allowed == 0) return false;
+  *limit = read;
+  return true;
+}
+
 static bool is_loopback(const struct gcn__url* url) {
   struct gcn__span host = gcn__span_str(url->host);
   if (!url->ip_literal) return gcn__span_is(host, "localhost");
@@ -271,6 +349,7 @@ enum gcn__message_kind gcn__channels_name(const struct gcn__envelope* message) {
       {"channel.metadata", GCN__MESSAGE_HEARTBEAT},
       {"v2.system.socket_closing", GCN__MESSAGE_MOVING},
       {"v2.system.token_revoked", GCN__MESSAGE_REVOKED},
+      {"v2.system.no_longer_subscribed", GCN__MESSAGE_UNSUBSCRIBED},
       {"v2.system.", GCN__MESSAGE_NOTICE},
       {"v2.subscription.updated", GCN__MESSAGE_NOTICE},
   };
@@ -283,6 +362,29 @@ enum gcn__message_kind gcn__channels_name(const struct gcn__envelope* message) {
     if (topic_starts(message->topic, names[i].prefix)) return names[i].kind;
   }
   return GCN__MESSAGE_EVENT;
+}
+
+/* What follows the third dot: "v2.system.token_revoked.ID". */
+static struct gcn__span appended_id(struct gcn__span name) {
+  size_t dots = 0;
+  size_t at = 0;
+  while (at < name.size && dots < 3) {
+    if (name.data[at++] == '.') dots++;
+  }
+  if (dots < 3 || at == name.size) return (struct gcn__span){NULL, 0};
+  return gcn__span_skip(name, at);
+}
+
+void gcn__channels_read_system(struct gcn__span name,
+                               const struct gcn__json* body,
+                               struct gcn__system_message* message) {
+  const struct gcn__json* data = gcn__json_get(body, "data");
+  message->reason = gcn__json_member(body, "reason");
+  message->channel_id = gcn__json_member(body, "channelId");
+  if (message->channel_id.size == 0) message->channel_id = appended_id(name);
+  message->topic = gcn__json_member(data, "topicName");
+  if (message->topic.size == 0)
+    message->topic = gcn__json_member(data, "topic");
 }
 
 struct gcn__span gcn__channels_ping(void) {

@@ -20,6 +20,18 @@ enum gcn__op {
   GCN__OP_TOPICS,
   GCN__OP_UPGRADE,
   GCN__OP_STREAM,
+  GCN__OP_AUDIT,       /* which topics has the channel? */
+  GCN__OP_ADD,         /* more topics, besides those it has */
+  GCN__OP_UNSUBSCRIBE, /* all topics off */
+};
+
+/* What is offered to the login service for a token; all but the first need
+ * members of gcn__ask of their own. */
+enum gcn__grant {
+  GCN__GRANT_CLIENT_CREDENTIALS,
+  GCN__GRANT_REFRESH_TOKEN, /* refresh_token */
+  GCN__GRANT_SAML2_BEARER,  /* assertion, org_name */
+  GCN__GRANT_JWT_BEARER,    /* assertion */
 };
 
 /* What an answer means for what we do next. */
@@ -43,11 +55,12 @@ struct gcn__judgement {
 /* What a message on the open stream is. */
 enum gcn__message_kind {
   GCN__MESSAGE_EVENT,
-  GCN__MESSAGE_HEARTBEAT, /* heartbeat, pong, in-socket answer */
-  GCN__MESSAGE_NOTICE,    /* a system message we only pass on */
-  GCN__MESSAGE_MOVING,    /* the socket will be closed soon */
-  GCN__MESSAGE_REVOKED,   /* the token was revoked */
-  GCN__MESSAGE_GARBAGE,   /* no form we know */
+  GCN__MESSAGE_HEARTBEAT,    /* heartbeat, pong, in-socket answer */
+  GCN__MESSAGE_NOTICE,       /* a system message we only pass on */
+  GCN__MESSAGE_MOVING,       /* the socket will be closed soon */
+  GCN__MESSAGE_REVOKED,      /* the token was revoked */
+  GCN__MESSAGE_GARBAGE,      /* no form we know */
+  GCN__MESSAGE_UNSUBSCRIBED, /* a topic of ours moved to another channel */
 };
 
 /* What a request is made of; absent members are not used by the operation. */
@@ -58,10 +71,14 @@ struct gcn__ask {
   const char* user_agent;
   const char* client_id;
   const char* client_secret;
+  enum gcn__grant grant;
+  const char* refresh_token;
+  const char* assertion; /* encoded as the grant wants it, e.g. base64 */
+  const char* org_name;
   const char* token;
   struct gcn__span channel_id;
   const char* ws_key;
-  struct gcn__span body; /* of the topics request */
+  struct gcn__span body; /* of TOPICS and ADD */
 };
 
 #endif

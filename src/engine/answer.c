@@ -1,211 +1,300 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What good answers carry: a token, a channel, verdicts on topics.
- *
- * The document of the last topics answer is kept until every verdict in it has
- * been told, one per call, so that verdicts need no memory of their own.
+ * What came back: judged by the dialect's table, and taken if it is good.
  */
 #include "engine/internal.h"
 
 #include "base/err.h"
+#include "base/time.h"
 
-static void malformed(struct gcn__engine* engine, int error, enum gcn__op op,
-                      const char* why, enum gcn__input input) {
-  gcn__failure_set(engine, error, GCN__LAYER_SERVICE, op, "%s", why);
-  bool background = engine->session.state == GCN__STATE_STREAMING;
-  gcn__engine_post(engine, background ? GCN__INPUT_UNSYNCED : input);
+enum { FLOOR_MIN_MS = 1000 /* a "0" must not make a hot loop */ };
+
+/* The second rejection in a row is no matter of freshness, unless it is of a
+ * token that has been replaced or given up already. */
+static bool is_denied(const struct gcn__engine* engine, struct gcn__call call) {
+  const struct gcn__token* token = &engine->keeper.token;
+  if (call.generation != token->generation || token->text == NULL) return false;
+  return token->strikes > 0;
 }
 
-void gcn__answer_token(struct gcn__engine* engine,
-                       const struct gcn__json* body) {
-  struct gcn__token_answer answer;
-  const char* why = "the access token has bytes that do not fit a header";
-  int error = gcn__channels_read_token(body, &answer, &why);
-  if (error == 0) {
-    error = gcn__token_set(&engine->token, answer.token, answer.life_s,
-                           engine->now_ms);
-    if (error == GCN__ENOMEM) why = "out of memory";
+/* What the meaning of an answer is to the state machine. */
+static enum gcn__input input_of(const struct gcn__engine* engine,
+                                struct gcn__call call,
+                                enum gcn__meaning meaning) {
+  switch (meaning) {
+  case GCN__MEANING_WEATHER: return GCN__INPUT_WEATHER;
+  case GCN__MEANING_STUBBORN: return GCN__INPUT_STUBBORN;
+  case GCN__MEANING_LIMITED: return GCN__INPUT_LIMITED;
+  case GCN__MEANING_STALE_CHANNEL: return GCN__INPUT_STALE_CHANNEL;
+  case GCN__MEANING_REFUSED: return GCN__INPUT_REFUSED;
+  case GCN__MEANING_STALE_TOKEN:
+    return is_denied(engine, call) ? GCN__INPUT_DENIED : GCN__INPUT_STALE_TOKEN;
+  case GCN__MEANING_BROKEN:
+  case GCN__MEANING_OK: break;
   }
-  if (error != 0) {
-    malformed(engine, error, GCN__OP_TOKEN, why, GCN__INPUT_BROKEN);
-  } else if (engine->session.state == GCN__STATE_STREAMING) {
-    gcn__call_begin(engine, GCN__OP_TOPICS); /* what it was fetched for */
-  } else {
-    gcn__engine_post(engine, GCN__INPUT_TOKEN);
+  return GCN__INPUT_BROKEN;
+}
+
+/* What one connection was told binds all that ask the same host. */
+void gcn__answer_ask(struct gcn__line* line, uint64_t floor_ms) {
+  struct gcn__engine* engine = line->engine;
+  uint64_t most_ms = engine->settings.retry_after_max_ms;
+  uint64_t until_ms =
+      gcn__time_add(engine->now_ms, gcn__time_min(floor_ms, most_ms));
+  if (line->conn != NULL) {
+    gcn__session_ask(&line->conn->session, floor_ms, engine->now_ms);
+  }
+  switch (gcn__wire_role(line->index)) {
+  case GCN__WIRE_LOGIN:
+    engine->keeper.floor_ms = gcn__time_max(engine->keeper.floor_ms, until_ms);
+    break;
+  case GCN__WIRE_API:
+    engine->api_floor_ms = gcn__time_max(engine->api_floor_ms, until_ms);
+    if (engine->pace != &engine->own_pace) {
+      gcn__pace_hold(engine->pace, engine->pace_key, until_ms);
+    }
+    break;
+  case GCN__WIRE_STREAM:
+  case GCN__WIRE_COUNT: break;
   }
 }
 
-void gcn__channel_forget(struct gcn__engine* engine) {
-  struct gcn__channel* channel = &engine->channel;
-  gcn__engine_drop(engine, GCN__WIRE_STREAM, false);
-  gcn__secret_free(&engine->mem, channel->uri_text);
-  uint32_t generation = channel->generation;
-  gcn__wipe(channel, sizeof *channel);
-  channel->generation = generation;
+static void note_asked(struct gcn__line* line, enum gcn__meaning meaning,
+                       int64_t asked_ms) {
+  struct gcn__engine* engine = line->engine;
+  gcn__line_failure(line)->retry_after_ms = asked_ms;
+  uint64_t floor_ms = asked_ms > 0 ? (uint64_t)asked_ms : 0;
+  if (meaning == GCN__MEANING_LIMITED) {
+    engine->counters.limited++;
+    if (asked_ms < 0) floor_ms = engine->settings.limited_min_ms;
+    floor_ms = gcn__time_max(floor_ms, FLOOR_MIN_MS);
+  }
+  if (floor_ms > 0) gcn__answer_ask(line, floor_ms);
 }
 
-/* NULL or why the channel can't be used. */
-static const char* take_channel(struct gcn__engine* engine,
-                                const struct gcn__channel_answer* answer,
-                                int* error) {
-  struct gcn__channel* channel = &engine->channel;
-  *error = GCN__ENOMEM;
-  channel->uri_text = gcn__str_copy_n(&engine->mem, answer->connect_uri.data,
-                                      answer->connect_uri.size);
-  if (channel->uri_text == NULL) return "out of memory";
-  *error = GCN_EPOLICY;
-  const char* wrong =
-      gcn__url_parse(&channel->uri, gcn__span_str(channel->uri_text));
-  if (wrong != NULL) return "connectUri is no acceptable URL";
-  const struct gcn__host_policy policy = {
-      .domain = engine->domain,
-      .api = &engine->api,
-      .plaintext = engine->plaintext,
-  };
-  wrong = gcn__channels_uri_check(&channel->uri, &policy);
-  if (wrong != NULL) return wrong;
-  if (gcn__url_secure(&channel->uri) && engine->tls == NULL) {
-    return "connectUri needs TLS, which is not configured";
+/* An HTTP-date is relative to the server's own Date: no clock of ours, no
+ * skew. */
+static int64_t asked_by(const struct gcn__http* http) {
+  struct gcn__span value = gcn__http_header(http, "Retry-After", NULL);
+  struct gcn__span date = gcn__http_header(http, "Date", NULL);
+  if (value.data == NULL) return -1;
+  int64_t wall_s = date.data == NULL ? -1 : gcn__http_date(date);
+  bool is_number =
+      value.size > 0 && value.data[0] >= '0' && value.data[0] <= '9';
+  if (wall_s < 0 && !is_number) return -1;
+  return gcn__http_retry_after(value, wall_s < 0 ? 0 : wall_s);
+}
+
+static void copy_correlation(struct gcn__failure* failure,
+                             const struct gcn__http* http) {
+  struct gcn__span id = gcn__http_header(http, "ININ-Correlation-Id", NULL);
+  char* to = failure->correlation_id;
+  size_t at = 0;
+  for (size_t i = 0; i < id.size && at + 1 < GCN__CORRELATION_SIZE; i++) {
+    char c = id.data[i];
+    bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                 (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+    if (plain) to[at++] = c;
   }
-  memcpy(channel->id, answer->id.data, answer->id.size);
-  channel->id[answer->id.size] = '\0';
-  channel->generation++;
-  channel->known = true;
+  to[at] = '\0';
+}
+
+static const char* text_of(const struct gcn__engine* engine,
+                           struct gcn__call call,
+                           struct gcn__judgement judgement) {
+  bool again =
+      judgement.meaning == GCN__MEANING_STALE_TOKEN && is_denied(engine, call);
+  if (!again) return judgement.text;
+  return "the API rejects a fresh access token, too; check that login and API "
+         "are of one region, and that the OAuth client is active";
+}
+
+static void describe(struct gcn__line* line, struct gcn__call call,
+                     struct gcn__judgement judgement) {
+  const struct gcn__wire* wire = &line->wire;
+  struct gcn__failure* failure = gcn__line_failure(line);
+  unsigned status = gcn__http_status(wire->http);
+  gcn__failure_set(failure, judgement.error, GCN__LAYER_SERVICE, call.op,
+                   "%s to %s: HTTP %u: %s", gcn__op_spoken(call.op), wire->host,
+                   status, text_of(line->engine, call, judgement));
+  failure->http_status = (int)status;
+  copy_correlation(failure, wire->http);
+  note_asked(line, judgement.meaning, asked_by(wire->http));
+}
+
+static const char* upgrade_fault(const struct gcn__conn* conn,
+                                 const struct gcn__http* http) {
+  size_t count = 0;
+  struct gcn__span accept =
+      gcn__http_header(http, "Sec-WebSocket-Accept", &count);
+  if (count != 1 || !gcn__span_is(accept, conn->ws_accept)) {
+    return "its Sec-WebSocket-Accept is wrong";
+  }
+  if (!gcn__http_has_token(http, "Upgrade", "websocket")) {
+    return "its Upgrade header is wrong";
+  }
+  if (!gcn__http_has_token(http, "Connection", "upgrade")) {
+    return "its Connection header is wrong";
+  }
+  gcn__http_header(http, "Sec-WebSocket-Extensions", &count);
+  if (count > 0) return "it names an extension that was not offered";
+  gcn__http_header(http, "Sec-WebSocket-Protocol", &count);
+  if (count > 0) return "it names a sub-protocol that was not offered";
   return NULL;
 }
 
-void gcn__answer_channel(struct gcn__engine* engine,
-                         const struct gcn__json* body) {
-  struct gcn__channel_answer answer;
+static const char* make_reader(struct gcn__conn* conn) {
+  struct gcn__engine* engine = conn->engine;
+  struct gcn__wire* wire = &conn->stream.wire;
+  struct gcn__ws_limits limits = gcn__ws_limits_default;
+  limits.message_size_max = (size_t)engine->settings.message_size_max;
+  size_t scaled = limits.message_size_max / 1024;
+  if (limits.fragment_count_max < scaled) limits.fragment_count_max = scaled;
+  wire->ws =
+      gcn__ws_new(&engine->mem, GCN__WS_CLIENT, &limits, &engine->entropy);
+  return wire->ws != NULL ? NULL : "out of memory";
+}
+
+static void open_stream(struct gcn__conn* conn) {
+  struct gcn__engine* engine = conn->engine;
+  struct gcn__wire* wire = &conn->stream.wire;
+  const char* fault = upgrade_fault(conn, wire->http);
+  if (fault == NULL) fault = make_reader(conn);
+  if (fault != NULL) {
+    gcn__failure_set(&conn->failure, GCN_EWS, GCN__LAYER_WS, GCN__OP_UPGRADE,
+                     "the WebSocket upgrade at %s was not answered properly: "
+                     "%s",
+                     wire->host, fault);
+    gcn__line_drop(&conn->stream, true);
+    gcn__conn_post(conn, GCN__INPUT_BROKEN);
+    return;
+  }
+  gcn__http_free(wire->http);
+  wire->http = NULL;
+  wire->phase = GCN__WIRE_OPEN;
+  wire->plain.secret = false; /* events: wiping them would cost */
+  conn->connection = ++engine->connection_count;
+  conn->garbage_run = 0;
+  conn->pings = 0;
+  conn->answered_ms = 0;
+  conn->pongs_missed = 0;
+  gcn__conn_post(conn, GCN__INPUT_STEP);
+}
+
+void gcn__answer_malformed(struct gcn__conn* conn, int error, enum gcn__op op,
+                           const char* why, enum gcn__input input) {
+  gcn__failure_set(&conn->failure, error, GCN__LAYER_SERVICE, op, "%s", why);
+  gcn__conn_post(conn, gcn__conn_streams(conn) ? GCN__INPUT_UNSYNCED : input);
+}
+
+static void upgrade_answered(struct gcn__conn* conn) {
+  struct gcn__line* line = &conn->stream;
+  struct gcn__call call = line->call;
+  line->call = (struct gcn__call){.op = GCN__OP_NONE};
+  struct gcn__judgement judgement = gcn__channels_judge(
+      GCN__OP_UPGRADE, gcn__http_status(line->wire.http), NULL);
+  if (judgement.meaning == GCN__MEANING_OK) {
+    open_stream(conn);
+    return;
+  }
+  describe(line, call, judgement);
+  gcn__channel_missed(conn);
+  gcn__line_drop(line, false);
+  gcn__conn_post(conn, input_of(conn->engine, call, judgement.meaning));
+}
+
+static void accept_answer(struct gcn__line* line, enum gcn__op op,
+                          struct gcn__json* body) {
+  struct gcn__engine* engine = line->engine;
+  if (line->conn == NULL) {
+    gcn__keeper_answered(engine, body); /* it took the document */
+    return;
+  }
+  gcn__token_accept(&engine->keeper.token);
+  if (op == GCN__OP_CHANNEL) {
+    gcn__channel_take(line->conn, body);
+    gcn__json_free(body, true);
+    return;
+  }
+  gcn__verdict_take(line->conn, op, body); /* likewise */
+}
+
+/* Bytes behind an answer could be taken for the next one. */
+static bool trailing_bytes(struct gcn__wire* wire) {
+  struct gcn__span rest;
+  return gcn__wire_peek(wire, &rest) == 1;
+}
+
+static struct gcn__judgement judge(struct gcn__line* line, enum gcn__op op,
+                                   const struct gcn__json* body) {
+  struct gcn__wire* wire = &line->wire;
+  struct gcn__judgement judgement =
+      gcn__channels_judge(op, gcn__http_status(wire->http), body);
+  if (judgement.meaning != GCN__MEANING_OK) return judgement;
+  if (trailing_bytes(wire)) {
+    return (struct gcn__judgement){GCN__MEANING_BROKEN, GCN_EHTTP,
+                                   "there were bytes after the answer"};
+  }
+  if (body != NULL) return judgement;
+  return (struct gcn__judgement){
+      GCN__MEANING_WEATHER, GCN_EPROTO,
+      "the answer is not the JSON it should be; is a proxy or login page in "
+      "between?"};
+}
+
+static void note_pace(const struct gcn__line* line) {
+  const struct gcn__engine* engine = line->engine;
+  struct gcn__ratelimit limit;
+  if (!gcn__channels_read_ratelimit(line->wire.http, &limit)) return;
+  const struct gcn__quota quota = {
+      .allowed = limit.allowed, .count = limit.count, .reset_s = limit.reset_s};
+  gcn__pace_ratelimit(engine->pace, engine->pace_key, &quota, engine->now_ms);
+}
+
+static void give_channel_back(struct gcn__conn* conn, struct gcn__call call) {
+  struct gcn__engine* engine = conn->engine;
+  if (call.paid) {
+    gcn__pace_channel_back(engine->pace, engine->pace_key, engine->now_ms);
+  } else {
+    gcn__shard_of(conn)->began = false;
+  }
+}
+
+static void rest_answered(struct gcn__line* line) {
+  struct gcn__engine* engine = line->engine;
+  struct gcn__wire* wire = &line->wire;
+  struct gcn__call call = line->call;
   const char* why = "";
-  int error = gcn__channels_read_channel(body, &answer, &why);
-  if (error != 0) {
-    malformed(engine, error, GCN__OP_CHANNEL, why, GCN__INPUT_BROKEN);
+  struct gcn__json* body = gcn__json_parse(gcn__http_body(wire->http), &why);
+  struct gcn__judgement judgement = judge(line, call.op, body);
+  bool good = judgement.meaning == GCN__MEANING_OK;
+  if (!good) describe(line, call, judgement);
+  if (line->conn != NULL) note_pace(line);
+  unsigned status = gcn__http_status(wire->http);
+  if (call.op == GCN__OP_CHANNEL && status >= 400 && status < 500) {
+    /* There is no new channel for certain. */
+    give_channel_back(line->conn, call);
+  }
+  wire->reused = true;
+  line->call = (struct gcn__call){.op = GCN__OP_NONE};
+  bool keep = gcn__http_keep_alive(wire->http) && !wire->ended && good;
+  gcn__http_next(wire->http, false, false);
+  if (!keep || call.op == GCN__OP_TOKEN) gcn__line_drop(line, false);
+  if (call.background) {
+    line->conn->api_idle_ms = gcn__time_add(engine->now_ms, GCN__API_IDLE_MS);
+  }
+  if (good) {
+    accept_answer(line, call.op, body);
     return;
   }
-  gcn__channel_forget(engine);
-  why = take_channel(engine, &answer, &error);
-  if (why == NULL) {
-    gcn__engine_post(engine, GCN__INPUT_STEP);
-    return;
-  }
-  gcn__channel_forget(engine);
-  malformed(engine, error, GCN__OP_CHANNEL, why,
-            error == GCN__ENOMEM ? GCN__INPUT_WEATHER : GCN__INPUT_STUBBORN);
+  gcn__json_free(body, true);
+  gcn__call_settle(line, call, input_of(engine, call, judgement.meaning));
 }
 
-void gcn__answer_topics(struct gcn__engine* engine, struct gcn__json* body) {
-  bool streaming = engine->session.state == GCN__STATE_STREAMING;
-  if (gcn__channels_topic_count(body) < 0) {
-    gcn__json_free(body, false);
-    malformed(engine, GCN_EPROTO, GCN__OP_TOPICS,
-              "the answer to the topics request holds no list",
-              GCN__INPUT_BROKEN);
-    return;
+void gcn__call_answered(struct gcn__line* line) {
+  if (line->call.op == GCN__OP_UPGRADE) {
+    upgrade_answered(line->conn);
+  } else {
+    rest_answered(line);
   }
-  gcn__json_free(engine->answer, false);
-  engine->answer = body;
-  engine->answer_index = 0;
-  engine->answer_topic = 0;
-  engine->answer_serial++;
-  engine->confirmed = true;
-  if (!streaming) {
-    gcn__engine_post(engine, GCN__INPUT_CONFIRMED);
-    return;
-  }
-  gcn__engine_post(engine, GCN__INPUT_SYNCED);
-  bool changed = engine->topics.revision != engine->sent_revision;
-  if (engine->resync || changed) {
-    gcn__engine_post(engine, GCN__INPUT_TOPICS);
-  }
-  engine->resync = false;
-}
-
-static struct gcn__span join_missing(struct gcn__engine* engine,
-                                     const struct gcn__json* list) {
-  struct gcn__buf* out = &engine->missing;
-  gcn__buf_clear(out);
-  for (size_t i = 0; i < gcn__json_count(list); i++) {
-    struct gcn__span item = gcn__json_string(gcn__json_at(list, i));
-    if (item.data == NULL) continue;
-    /* A list that does not fit is cut: it is only told. */
-    if (gcn__buf_size(out) > 0 && gcn__buf_append_str(out, ",") != 0) break;
-    if (gcn__buf_append(out, item.data, item.size) != 0) break;
-  }
-  if (gcn__buf_size(out) == 0) return (struct gcn__span){NULL, 0};
-  return gcn__buf_span(out);
-}
-
-/* True if the entry says something that has not been told. */
-static bool take_verdict(struct gcn__engine* engine,
-                         const struct gcn__topic_answer* answer,
-                         struct gcn__topic_result* result) {
-  enum gcn__verdict verdict =
-      answer->permitted ? GCN__VERDICT_PERMITTED : GCN__VERDICT_REJECTED;
-  struct gcn__topic* topic = gcn__topics_find(&engine->topics, answer->id);
-  if (topic != NULL) {
-    topic->answered = engine->answer_serial;
-    if (topic->verdict == verdict) return false;
-    topic->verdict = verdict;
-  } else if (answer->permitted || engine->sent_revision == engine->told) {
-    return false; /* one name out of a combined topic: only a no is news */
-  }
-  *result = (struct gcn__topic_result){
-      .topic = topic != NULL ? gcn__span_str(topic->name) : answer->id,
-      .verdict = verdict,
-      .reason = answer->reason,
-      .missing = join_missing(engine, answer->missing),
-  };
-  return true;
-}
-
-static bool next_entry(struct gcn__engine* engine,
-                       struct gcn__topic_result* result) {
-  size_t count = (size_t)gcn__channels_topic_count(engine->answer);
-  while (engine->answer_index < count) {
-    struct gcn__topic_answer answer;
-    size_t index = engine->answer_index++;
-    if (!gcn__channels_read_topic(engine->answer, index, &answer)) continue;
-    if (take_verdict(engine, &answer, result)) return true;
-  }
-  return false;
-}
-
-/* Topics that the answer passed over.  Those added since the request are still
- * pending, and can't be told from the others when the set has changed. */
-static bool next_missing(struct gcn__engine* engine,
-                         struct gcn__topic_result* result) {
-  if (engine->topics.revision != engine->sent_revision) return false;
-  while (engine->answer_topic < engine->topics.count) {
-    struct gcn__topic* topic = &engine->topics.items[engine->answer_topic++];
-    if (topic->answered == engine->answer_serial) continue;
-    if (topic->verdict == GCN__VERDICT_UNKNOWN) continue;
-    topic->verdict = GCN__VERDICT_UNKNOWN;
-    *result = (struct gcn__topic_result){
-        .topic = gcn__span_str(topic->name),
-        .verdict = GCN__VERDICT_UNKNOWN,
-    };
-    return true;
-  }
-  return false;
-}
-
-static void count_rejected(struct gcn__engine* engine) {
-  uint64_t count = 0;
-  for (size_t i = 0; i < engine->topics.count; i++) {
-    if (engine->topics.items[i].verdict == GCN__VERDICT_REJECTED) count++;
-  }
-  engine->counters.topics_rejected = count;
-}
-
-bool gcn__answer_next(struct gcn__engine* engine, struct gcn__effect* effect) {
-  if (engine->answer == NULL) return false;
-  *effect = (struct gcn__effect){.kind = GCN__EFFECT_TOPIC};
-  if (next_entry(engine, &effect->topic)) return true;
-  if (next_missing(engine, &effect->topic)) return true;
-  gcn__json_free(engine->answer, false);
-  engine->answer = NULL;
-  engine->told = engine->sent_revision;
-  count_rejected(engine);
-  return false;
 }

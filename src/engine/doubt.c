@@ -13,27 +13,28 @@
 
 enum { FULL_READ_SIZE = 64 * 1024 /* what drivers read at most at once */ };
 
-void gcn__doubt_begin(struct gcn__engine* engine) {
-  const struct gcn__session* session = &engine->session;
+void gcn__doubt_begin(struct gcn__conn* conn) {
+  struct gcn__session* session = &conn->session;
   if (session->state != GCN__STATE_STREAMING) return;
-  bool asked = engine->pings > 0 && session->doubtful &&
-               engine->ping_ms >= session->doubt_ms;
-  gcn__session_doubt(&engine->session, engine->now_ms);
+  bool asked = conn->pings > 0 && session->doubtful &&
+               conn->ping_ms >= session->doubt_ms;
+  gcn__session_doubt(session, conn->engine->now_ms);
   /* One question at a time: the one under way will be answered first. */
-  if (!asked) gcn__engine_probe(engine);
+  if (!asked) gcn__conn_probe(conn);
 }
 
-void gcn__doubt_read(struct gcn__engine* engine, size_t size,
-                     uint64_t rest_ms) {
-  engine->short_read = size < FULL_READ_SIZE;
+void gcn__doubt_read(struct gcn__conn* conn, size_t size, uint64_t rest_ms) {
+  const struct gcn__engine* engine = conn->engine;
+  conn->short_read = size < FULL_READ_SIZE;
   uint64_t most_ms = engine->settings.latency_max_ms;
   bool rested = rest_ms != 0 && engine->now_ms - rest_ms > most_ms;
-  if (rested) gcn__doubt_begin(engine);
+  if (rested) gcn__doubt_begin(conn);
 }
 
-void gcn__doubt_drained(struct gcn__engine* engine) {
-  const struct gcn__wire* wire = &engine->wires[GCN__WIRE_STREAM];
+void gcn__doubt_drained(struct gcn__conn* conn) {
+  const struct gcn__engine* engine = conn->engine;
+  const struct gcn__wire* wire = &conn->stream.wire;
   bool empty = gcn__buf_size(&wire->kept) == 0 && wire->borrowed.size == 0;
-  if (engine->paused || !engine->short_read || !empty) return;
-  gcn__session_caught_up(&engine->session, engine->now_ms);
+  if (engine->paused || !conn->short_read || !empty) return;
+  gcn__session_caught_up(&conn->session, engine->now_ms);
 }

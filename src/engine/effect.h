@@ -11,16 +11,29 @@
 #include "codec/url.h"
 #include "core/fsm.h"
 #include "core/gaps.h"
+#include "core/planner.h"
 #include "core/topics.h"
 #include "dialect/dialect.h"
 
-/* The connections a client may have, each with one role. */
+enum {
+  /* With the successor and the predecessor of the shard that rotates. */
+  GCN__CONN_COUNT_MAX = GCN__SHARD_COUNT_MAX + 2,
+};
+
+/* What the driver calls the engine's wires: one to the login host, then two per
+ * connection.  The named ones are those of the first connection. */
 enum gcn__wire_index {
   GCN__WIRE_LOGIN,
   GCN__WIRE_API,
   GCN__WIRE_STREAM,
-  GCN__WIRE_COUNT
+  GCN__WIRE_COUNT = 1 + 2 * GCN__CONN_COUNT_MAX
 };
+
+/* LOGIN, API or STREAM. */
+static inline enum gcn__wire_index gcn__wire_role(enum gcn__wire_index wire) {
+  if (wire == GCN__WIRE_LOGIN) return GCN__WIRE_LOGIN;
+  return wire % 2 == 1 ? GCN__WIRE_API : GCN__WIRE_STREAM;
+}
 
 /* In the order of gcn_layer_t. */
 enum gcn__layer {
@@ -32,6 +45,7 @@ enum gcn__layer {
   GCN__LAYER_WS,
   GCN__LAYER_SERVICE,
   GCN__LAYER_CLIENT,
+  GCN__LAYER_PROXY,
 };
 
 enum {
@@ -62,6 +76,16 @@ enum gcn__effect_kind {
   GCN__EFFECT_HEARTBEAT, /* tell the sign of life */
   GCN__EFFECT_TOPIC,     /* tell the verdict */
   GCN__EFFECT_GAP,       /* tell the gap */
+  GCN__EFFECT_ROTATION,  /* tell that a successor has taken over */
+  /* Ask the user for credentials or for a token; answered by
+   * gcn__engine_offer or gcn__engine_grant with the same ticket. */
+  GCN__EFFECT_ASK,
+  GCN__EFFECT_REFRESHED, /* tell the refresh token that replaces the last */
+};
+
+enum gcn__ask_kind {
+  GCN__ASK_CREDENTIALS,
+  GCN__ASK_TOKEN,
 };
 
 struct gcn__event {
@@ -76,6 +100,7 @@ struct gcn__event {
 };
 
 struct gcn__transition {
+  unsigned shard;
   enum gcn__state from;
   enum gcn__state to;
   enum gcn__input input;
@@ -92,8 +117,18 @@ struct gcn__topic_result {
   struct gcn__span missing;
 };
 
+/* One stream took over from another without an interruption, or nearly. */
+struct gcn__rotation {
+  unsigned shard;
+  enum gcn__input cause;
+  bool proven;         /* the handover certificate: nothing was missed */
+  uint64_t overlap_ms; /* how long both streams were confirmed */
+  uint64_t duplicates; /* events of the overlap that came twice */
+};
+
 struct gcn__effect {
   enum gcn__effect_kind kind;
+  /* OPEN and DROP: which; EVENT, NOTICE, STATE: the stream it is about. */
   enum gcn__wire_index wire;
   union {
     struct {
@@ -105,6 +140,13 @@ struct gcn__effect {
     struct gcn__event event; /* EVENT and NOTICE */
     struct gcn__topic_result topic;
     struct gcn__gap gap;
+    struct gcn__rotation rotation;
+    struct {
+      enum gcn__ask_kind kind;
+      uint64_t ticket;
+      bool refused; /* the last answer was refused by the login service */
+    } ask;
+    struct gcn__span refresh_token; /* secret */
   };
 };
 

@@ -4,8 +4,8 @@
  *
  * gcn__engine_next does one thing at a time, in this order: effects that wait,
  * verdicts, inputs of our own, the user's commands, what IDLE still wishes,
- * bytes, timers.  Bytes come before timers, so that a deadline is never judged
- * while the proof of life lies unread.
+ * rotations, bytes, timers.  Bytes come before timers, so that a deadline is
+ * never judged while the proof of life lies unread.
  */
 #include "engine/internal.h"
 
@@ -25,8 +25,6 @@ static bool copy_texts(struct gcn__engine* engine,
   return copy_text(engine, &engine->login_text, options->login_url) &&
          copy_text(engine, &engine->api_text, options->api_url) &&
          copy_text(engine, &engine->domain, options->domain) &&
-         copy_text(engine, &engine->client_id, options->client_id) &&
-         copy_text(engine, &engine->client_secret, options->client_secret) &&
          copy_text(engine, &engine->user_agent, options->user_agent);
 }
 
@@ -45,6 +43,17 @@ static char* copy_path(const struct gcn__engine* engine,
   return gcn__str_copy_n(&engine->mem, url->target.data, size);
 }
 
+int gcn__engine_choose_proxy(struct gcn__engine* engine,
+                             const struct gcn__url* url,
+                             struct gcn__proxy* proxy) {
+  const char* problem = "";
+  gcn__proxy_init(proxy, &engine->mem);
+  if (engine->proxies == NULL) return 0;
+  const char* text = gcn__proxy_choose(engine->proxies, url);
+  if (text == NULL) return 0;
+  return gcn__proxy_parse(proxy, gcn__span_str(text), &problem);
+}
+
 static int parse_urls(struct gcn__engine* engine) {
   const char* wrong =
       gcn__url_parse(&engine->login, gcn__span_str(engine->login_text));
@@ -54,7 +63,11 @@ static int parse_urls(struct gcn__engine* engine) {
   engine->login_path = copy_path(engine, &engine->login);
   engine->api_path = copy_path(engine, &engine->api);
   bool copied = engine->login_path != NULL && engine->api_path != NULL;
-  return copied ? 0 : GCN__ENOMEM;
+  if (!copied) return GCN__ENOMEM;
+  int error =
+      gcn__engine_choose_proxy(engine, &engine->login, &engine->login_proxy);
+  if (error != 0) return error;
+  return gcn__engine_choose_proxy(engine, &engine->api, &engine->api_proxy);
 }
 
 static void init_parts(struct gcn__engine* engine,
@@ -63,24 +76,58 @@ static void init_parts(struct gcn__engine* engine,
   engine->settings = options->settings;
   engine->entropy = options->entropy;
   engine->plaintext = options->plaintext;
+  engine->asks_credentials = options->asks_credentials;
+  engine->asks_token = options->asks_token;
+  engine->recorder = options->recorder;
+  engine->override = options->override;
+  engine->proxies = options->proxies;
   if (options->tls != NULL) engine->tls = gcn__tls_config_hold(options->tls);
   const struct gcn__mem* mem = &engine->mem;
   gcn__rng_seed(&engine->rng, options->seed);
-  gcn__session_init(&engine->session, &engine->settings, &engine->rng);
-  gcn__token_init(&engine->token, mem);
+  gcn__keeper_init(engine);
   gcn__topics_init(&engine->topics, mem,
                    (size_t)options->settings.topic_count_max);
-  gcn__budget_init(&engine->channel_budget, options->settings.channel_burst,
-                   options->settings.channel_refill_ms);
+  const struct gcn__planner_limits limits = {
+      .names_target = (size_t)options->settings.shard_names_target,
+      .names_max = (size_t)options->settings.shard_names_max,
+      .shard_count_max = (unsigned)options->settings.shard_count_max,
+      .combine = options->settings.combine != 0,
+  };
+  gcn__planner_init(&engine->planner, mem, &limits);
+  engine->replan_ms = GCN__NEVER;
+  gcn__pace_init(&engine->own_pace, &options->settings);
+  engine->pace = options->pace != NULL ? options->pace : &engine->own_pace;
   gcn__buf_init(&engine->missing, mem, MISSING_SIZE_MAX);
   gcn__buf_init(&engine->scratch, mem, SCRATCH_SIZE_MAX);
   engine->scratch.secret = true;
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    gcn__wire_init(&engine->wires[i], mem);
-  }
-  engine->api_idle_ms = GCN__NEVER;
   engine->drained = true;
-  gcn__failure_clear(engine);
+}
+
+/* The first connection is there from the beginning: a client without topics
+ * streams, too. */
+static int make_first(struct gcn__engine* engine,
+                      const struct gcn__engine_options* options) {
+  gcn__shard_init(engine, 0);
+  struct gcn__conn* conn = gcn__conn_new(engine, 0);
+  if (conn == NULL) return GCN__ENOMEM;
+  engine->shards[0].primary = conn;
+  const struct gcn__entropy* entropy = &engine->entropy;
+  if (entropy->fill(entropy->ctx, engine->salt, sizeof engine->salt) != 0) {
+    return GCN_EENTROPY;
+  }
+  engine->keeper.grant = options->grant;
+  if (!copy_text(engine, &engine->keeper.org_name, options->org_name)) {
+    return GCN__ENOMEM;
+  }
+  gcn__engine_repace(engine);
+  if (options->client_id == NULL) return 0;
+  const struct gcn__offer offer = {
+      .client_id = options->client_id,
+      .client_secret = options->client_secret,
+      .refresh_token = options->refresh_token,
+      .assertion = options->assertion,
+  };
+  return gcn__keeper_credentials(engine, &offer);
 }
 
 int gcn__engine_new(const struct gcn__engine_options* options,
@@ -90,6 +137,7 @@ int gcn__engine_new(const struct gcn__engine_options* options,
   engine->mem = options->mem;
   init_parts(engine, options);
   int error = copy_texts(engine, options) ? parse_urls(engine) : GCN__ENOMEM;
+  if (error == 0) error = make_first(engine, options);
   if (error != 0) {
     gcn__engine_free(engine);
     return error;
@@ -98,16 +146,32 @@ int gcn__engine_new(const struct gcn__engine_options* options,
   return 0;
 }
 
+void gcn__engine_repace(struct gcn__engine* engine) {
+  const struct gcn__keeper* keeper = &engine->keeper;
+  const char* id = keeper->offer_count > 0 ? keeper->offers[0].id : "";
+  engine->pace_key =
+      gcn__pace_key(gcn__span_str(engine->api.host), gcn__span_str(id));
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    conn->session.pace_key = engine->pace_key;
+  }
+}
+
 void gcn__engine_free(struct gcn__engine* engine) {
   if (engine == NULL) return;
   struct gcn__mem mem = engine->mem;
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    gcn__wire_deinit(&engine->wires[i]);
+  for (unsigned i = 0; i < GCN__CONN_COUNT_MAX; i++) {
+    gcn__conn_free(engine->conns[i]);
   }
-  gcn__channel_forget(engine);
-  gcn__json_free(engine->answer, false);
-  gcn__token_deinit(&engine->token);
+  for (unsigned i = 0; i < engine->shard_end; i++) {
+    gcn__shard_deinit(&engine->shards[i]);
+  }
+  gcn__planner_deinit(&engine->planner);
+  gcn__keeper_deinit(&engine->keeper);
   gcn__topics_deinit(&engine->topics);
+  gcn__proxy_deinit(&engine->login_proxy);
+  gcn__proxy_deinit(&engine->api_proxy);
   gcn__buf_deinit(&engine->missing);
   gcn__buf_deinit(&engine->scratch);
   gcn__str_free(&mem, engine->login_text);
@@ -116,25 +180,9 @@ void gcn__engine_free(struct gcn__engine* engine) {
   gcn__str_free(&mem, engine->api_path);
   gcn__str_free(&mem, engine->domain);
   gcn__str_free(&mem, engine->user_agent);
-  gcn__str_free(&mem, engine->client_id);
-  gcn__secret_free(&mem, engine->client_secret);
   gcn__tls_config_release(engine->tls);
   gcn__wipe(engine, sizeof *engine);
   gcn__free(&mem, engine, sizeof *engine);
-}
-
-void gcn__engine_post(struct gcn__engine* engine, enum gcn__input input) {
-  GCN__ASSERT(engine->inbox_count < GCN__INBOX_SIZE);
-  if (engine->inbox_count == GCN__INBOX_SIZE) return;
-  engine->inbox[engine->inbox_count++] = input;
-}
-
-static enum gcn__input take_input(struct gcn__engine* engine) {
-  enum gcn__input input = engine->inbox[0];
-  engine->inbox_count--;
-  memmove(&engine->inbox[0], &engine->inbox[1],
-          engine->inbox_count * sizeof engine->inbox[0]);
-  return input;
 }
 
 struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
@@ -147,60 +195,43 @@ struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
   return &engine->ring[at];
 }
 
-static void take_effect(struct gcn__engine* engine,
-                        struct gcn__effect* effect) {
+struct gcn__line* gcn__engine_line(const struct gcn__engine* engine,
+                                   enum gcn__wire_index index) {
+  if (index == GCN__WIRE_LOGIN) return engine->login_line;
+  struct gcn__conn* conn = engine->conns[((unsigned)index - 1) / 2];
+  if (conn == NULL) return NULL;
+  return gcn__wire_role(index) == GCN__WIRE_API ? &conn->api : &conn->stream;
+}
+
+struct gcn__conn* gcn__engine_conn(const struct gcn__engine* engine,
+                                   unsigned* slot) {
+  while (*slot < engine->conn_end) {
+    struct gcn__conn* conn = engine->conns[(*slot)++];
+    if (conn != NULL) return conn;
+  }
+  return NULL;
+}
+
+unsigned gcn__engine_wire_count(const struct gcn__engine* engine) {
+  return 1 + 2 * engine->conn_end;
+}
+
+/* What was to be opened before the user thought better of it stays closed: its
+ * line is dropped in its turn, and nobody has heard of it. */
+static bool is_moot(const struct gcn__engine* engine) {
+  return engine->ring[engine->ring_begin].kind == GCN__EFFECT_OPEN &&
+         engine->desire != GCN__DESIRE_STREAMING;
+}
+
+static void take_effect(struct gcn__engine* engine, struct gcn__effect* effect,
+                        bool moot) {
   *effect = engine->ring[engine->ring_begin];
   engine->ring_begin = (engine->ring_begin + 1) % GCN__EFFECT_RING_SIZE;
   engine->ring_count--;
-  struct gcn__wire* wire = &engine->wires[effect->wire];
-  if (effect->kind == GCN__EFFECT_OPEN) wire->attached = true;
-  if (effect->kind == GCN__EFFECT_DROP && !effect->abort) {
-    engine->flushing[effect->wire] = true;
-  }
-}
-
-/* An OPEN that the driver has not seen needs no DROP: it goes away. */
-static void withdraw_open(struct gcn__engine* engine,
-                          enum gcn__wire_index index) {
-  unsigned kept = 0;
-  for (unsigned i = 0; i < engine->ring_count; i++) {
-    unsigned from = (engine->ring_begin + i) % GCN__EFFECT_RING_SIZE;
-    unsigned to = (engine->ring_begin + kept) % GCN__EFFECT_RING_SIZE;
-    const struct gcn__effect* effect = &engine->ring[from];
-    if (effect->kind == GCN__EFFECT_OPEN && effect->wire == index) continue;
-    engine->ring[to] = engine->ring[from];
-    kept++;
-  }
-  engine->ring_count = kept;
-}
-
-void gcn__engine_open(struct gcn__engine* engine, enum gcn__wire_index index,
-                      const struct gcn__url* url) {
-  struct gcn__wire* wire = &engine->wires[index];
-  gcn__wire_aim(wire, url);
-  wire->phase = GCN__WIRE_DIALLING;
-  struct gcn__effect* effect = gcn__engine_emit(engine, GCN__EFFECT_OPEN);
-  effect->wire = index;
-  effect->open.host = wire->host;
-  effect->open.port = wire->port;
-}
-
-void gcn__engine_drop(struct gcn__engine* engine, enum gcn__wire_index index,
-                      bool abort) {
-  struct gcn__wire* wire = &engine->wires[index];
-  engine->calls[index] = (struct gcn__call){.op = GCN__OP_NONE};
-  engine->awaited &= ~(1u << index);
-  if (wire->phase == GCN__WIRE_ABSENT) return;
-  if (wire->attached && !wire->ended) {
-    struct gcn__effect* effect = gcn__engine_emit(engine, GCN__EFFECT_DROP);
-    effect->wire = index;
-    effect->abort = abort;
-  } else if (!wire->attached) {
-    withdraw_open(engine, index);
-  }
-  if (!abort && wire->tls != NULL && !wire->ended) gcn__tls_close(wire->tls);
-  gcn__wire_reset(wire);
-  if (abort) gcn__buf_deinit(&wire->out);
+  struct gcn__line* line = gcn__engine_line(engine, effect->wire);
+  if (line == NULL || moot) return;
+  if (effect->kind == GCN__EFFECT_OPEN) line->wire.attached = true;
+  if (effect->kind == GCN__EFFECT_DROP && !effect->abort) line->flushing = true;
 }
 
 static void note(struct gcn__engine* engine, uint64_t now_ms) {
@@ -209,41 +240,118 @@ static void note(struct gcn__engine* engine, uint64_t now_ms) {
   engine->drained = false;
 }
 
+static void note_desire(struct gcn__engine* engine, unsigned commands) {
+  if (engine->desire == GCN__DESIRE_CLOSED) return;
+  if (commands & GCN__COMMAND_START) engine->desire = GCN__DESIRE_STREAMING;
+  if (commands & GCN__COMMAND_STOP) engine->desire = GCN__DESIRE_STOPPED;
+  if (commands & GCN__COMMAND_CLOSE) engine->desire = GCN__DESIRE_CLOSED;
+}
+
+/* A connection that was to take over, or has been taken over from, goes when
+ * the stream is not wanted any more. */
+static unsigned commands_for(const struct gcn__conn* conn, unsigned commands) {
+  const unsigned ends = GCN__COMMAND_STOP | GCN__COMMAND_CLOSE;
+  bool changed = gcn__shard_of(conn)->revision != conn->sent_revision;
+  if (!changed) commands &= ~(unsigned)GCN__COMMAND_TOPICS;
+  if (gcn__shard_leads(conn)) return commands;
+  if (commands & ends) return GCN__COMMAND_CLOSE;
+  return commands & (GCN__COMMAND_CREDENTIALS | GCN__COMMAND_TOPICS);
+}
+
+/* All but the first connection wait for their turn. */
+static void stagger(struct gcn__conn* conn) {
+  struct gcn__shard* shard = gcn__shard_of(conn);
+  if (!gcn__shard_leads(conn)) return;
+  bool starts = (conn->commands & GCN__COMMAND_START) != 0;
+  if (!starts) shard->start_ms = GCN__NEVER;
+  bool waits = conn->commands & GCN__COMMAND_START && conn->shard > 0 &&
+               conn->session.state == GCN__STATE_IDLE;
+  if (!waits) return;
+  conn->commands &= ~(unsigned)GCN__COMMAND_START;
+  if (shard->start_ms != GCN__NEVER) return; /* its turn will come */
+  gcn__shard_start(conn->engine, shard);
+}
+
+/* The user knows more than the service did when it asked to wait. */
+static void forget_floors(struct gcn__engine* engine) {
+  engine->api_floor_ms = 0;
+  engine->keeper.floor_ms = 0;
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    conn->session.not_before_ms = 0;
+  }
+}
+
+/* A stop that was taken back before it was acted on. */
+static void reopen(struct gcn__engine* engine) {
+  gcn__line_reopen(&engine->keeper.line);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__line_reopen(&conn->api);
+    gcn__line_reopen(&conn->stream);
+  }
+}
+
 void gcn__engine_command(struct gcn__engine* engine, unsigned commands,
                          uint64_t now_ms) {
   note(engine, now_ms);
   /* The last of the two wins, also over one that has not been acted on yet. */
   const unsigned either = GCN__COMMAND_START | GCN__COMMAND_STOP;
-  if (commands & either) engine->commands &= ~either;
-  engine->commands |= commands;
+  const unsigned again = either | GCN__COMMAND_CREDENTIALS | GCN__COMMAND_HURRY;
+  const unsigned knows = GCN__COMMAND_CREDENTIALS | GCN__COMMAND_HURRY;
+  bool begins = engine->desire != GCN__DESIRE_STREAMING;
+  note_desire(engine, commands);
+  if (commands & knows) forget_floors(engine);
+  if (commands & again) engine->keeper.refused = false;
+  if (commands & GCN__COMMAND_CREDENTIALS) gcn__keeper_renew(engine);
+  const unsigned ends = GCN__COMMAND_STOP | GCN__COMMAND_CLOSE;
+  if (commands & ends) gcn__shard_stop(engine);
+  /* The first connection starts now, and the others after it. */
+  if (commands & GCN__COMMAND_START && begins) {
+    engine->last_start_ms = engine->now_ms;
+  }
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (commands & either) conn->commands &= ~either;
+    conn->commands |= commands_for(conn, commands);
+    if (commands & either) stagger(conn);
+  }
+  if (commands & GCN__COMMAND_START && begins) reopen(engine);
 }
 
 void gcn__engine_linked(struct gcn__engine* engine, enum gcn__wire_index index,
                         uint64_t now_ms) {
-  struct gcn__wire* wire = &engine->wires[index];
+  struct gcn__line* line = gcn__engine_line(engine, index);
   note(engine, now_ms);
+  if (line == NULL) return;
+  struct gcn__wire* wire = &line->wire;
   if (!wire->attached || wire->phase != GCN__WIRE_DIALLING) return;
   int error = gcn__wire_linked(wire, &engine->mem, engine->tls);
   if (error < 0) {
     wire->ended = false;
-    gcn__failure_of_wire(engine, index, error);
-    gcn__call_failed(engine, index, GCN__INPUT_WEATHER);
+    gcn__failure_of_wire(line, error);
+    gcn__call_failed(line, GCN__INPUT_WEATHER);
   } else if (wire->phase == GCN__WIRE_READY) {
-    gcn__call_ready(engine, index);
+    gcn__call_ready(line);
   }
 }
 
 void gcn__engine_received(struct gcn__engine* engine,
                           enum gcn__wire_index index, struct gcn__span bytes,
                           uint64_t now_ms) {
-  struct gcn__wire* wire = &engine->wires[index];
+  struct gcn__line* line = gcn__engine_line(engine, index);
   note(engine, now_ms);
-  if (!wire->attached || wire->phase < GCN__WIRE_SHAKING) return;
+  if (line == NULL) return;
+  struct gcn__wire* wire = &line->wire;
+  if (!wire->attached || wire->phase < GCN__WIRE_TUNNELLING) return;
   GCN__ASSERT(wire->borrowed.size == 0);
   engine->counters.received_bytes += bytes.size;
   bool empty = gcn__buf_size(&wire->kept) == 0;
-  if (index == GCN__WIRE_STREAM) {
-    gcn__doubt_read(engine, bytes.size, empty ? 0 : wire->read_ms);
+  if (gcn__wire_role(index) == GCN__WIRE_STREAM) {
+    gcn__doubt_read(line->conn, bytes.size, empty ? 0 : wire->read_ms);
   }
   if (empty) wire->read_ms = now_ms;
   wire->borrowed = bytes;
@@ -252,8 +360,10 @@ void gcn__engine_received(struct gcn__engine* engine,
 void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index index,
                        int error, enum gcn__layer layer, const char* text,
                        uint64_t now_ms) {
-  struct gcn__wire* wire = &engine->wires[index];
+  struct gcn__line* line = gcn__engine_line(engine, index);
   note(engine, now_ms);
+  if (line == NULL) return;
+  struct gcn__wire* wire = &line->wire;
   if (!wire->attached || wire->phase == GCN__WIRE_ABSENT) return;
   GCN__ASSERT(error < 0);
   wire->ended = true;
@@ -265,14 +375,31 @@ void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index index,
   wire->end_text[size] = '\0';
 }
 
+void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
+                       uint64_t now_ms) {
+  note(engine, now_ms);
+  gcn__keeper_slept(engine, slept_ms);
+  gcn__shard_slept(engine, slept_ms);
+  engine->api_floor_ms -= gcn__time_min(engine->api_floor_ms, slept_ms);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__conn_slept(conn, slept_ms);
+  }
+}
+
 void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms) {
   note(engine, now_ms);
 }
 
 void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms) {
   note(engine, now_ms);
-  gcn__session_excuse(&engine->session, engine->now_ms);
-  gcn__doubt_begin(engine);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__session_excuse(&conn->session, engine->now_ms);
+    gcn__doubt_begin(conn);
+  }
 }
 
 void gcn__engine_pause(struct gcn__engine* engine, bool paused,
@@ -284,146 +411,127 @@ void gcn__engine_pause(struct gcn__engine* engine, bool paused,
     engine->paused_ms = engine->now_ms;
     return;
   }
-  gcn__session_excuse(&engine->session, engine->now_ms);
   uint64_t rest_ms = engine->now_ms - engine->paused_ms;
-  if (rest_ms > engine->settings.latency_max_ms) gcn__doubt_begin(engine);
-}
-
-static void act(struct gcn__engine* engine, enum gcn__input input) {
-  if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) {
-    gcn__failure_of_timer(engine, input);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__session_excuse(&conn->session, engine->now_ms);
+    if (rest_ms > engine->settings.latency_max_ms) gcn__doubt_begin(conn);
   }
-  bool told = gcn__input_origin(input) == GCN__ORIGIN_USER;
-  if (told && input != GCN__INPUT_TOPICS) engine->login_refused = false;
-  engine->session.heard_ms = engine->wires[GCN__WIRE_STREAM].read_ms;
-  struct gcn__step step =
-      gcn__session_input(&engine->session, input, engine->now_ms);
-  gcn__engine_perform(engine, input, &step);
+  gcn__shard_resumed(engine);
 }
 
-/* One command per call, START and STOP first, CLOSE last. */
-static bool take_command(struct gcn__engine* engine, enum gcn__input* input) {
-  static const struct {
-    enum gcn__command command;
-    enum gcn__input input;
-  } order[] = {
-      {GCN__COMMAND_START, GCN__INPUT_START},
-      {GCN__COMMAND_STOP, GCN__INPUT_STOP},
-      {GCN__COMMAND_TOPICS, GCN__INPUT_TOPICS},
-      {GCN__COMMAND_CREDENTIALS, GCN__INPUT_CREDENTIALS},
-      {GCN__COMMAND_HURRY, GCN__INPUT_HURRY},
-      {GCN__COMMAND_CLOSE, GCN__INPUT_CLOSE},
-  };
-  if (engine->session.state == GCN__STATE_CLOSED) engine->commands = 0;
-  for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-    unsigned bit = (unsigned)order[i].command;
-    if (!(engine->commands & bit)) continue;
-    engine->commands &= ~bit;
-    *input = order[i].input;
-    return true;
+void gcn__engine_watch(struct gcn__engine* engine, struct gcn__watch watch) {
+  engine->watch = watch;
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    conn->session.watch = watch;
   }
-  return false;
 }
 
-static bool read_wires(struct gcn__engine* engine) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    enum gcn__wire_index index = (enum gcn__wire_index)i;
-    bool held = engine->paused && index == GCN__WIRE_STREAM &&
-                engine->wires[i].phase == GCN__WIRE_OPEN &&
-                engine->session.state != GCN__STATE_CLOSING;
-    if (!held && gcn__inbound_read(engine, index)) return true;
-  }
-  return false;
-}
-
-/* A paused stream is not judged by its silence. */
-static bool take_timer(struct gcn__engine* engine, enum gcn__input* input) {
-  while (gcn__session_expire(&engine->session, engine->now_ms, input)) {
-    bool silence =
-        *input == GCN__INPUT_PROBE_DUE || *input == GCN__INPUT_SILENCE_DUE;
-    if (!engine->paused || !silence) return true;
-    gcn__session_excuse(&engine->session, engine->now_ms);
-  }
-  return false;
-}
-
-/* A call in the background of a stream has no timer in the table: without an
- * end of its own, an answer that never comes would block all that follow. */
-static bool give_up_call(struct gcn__engine* engine,
-                         enum gcn__wire_index index) {
-  struct gcn__call* call = &engine->calls[index];
-  if (call->op == GCN__OP_NONE) return false;
-  call->retried = true; /* it has had its time */
-  gcn__failure_of_timeout(engine, engine->settings.phase_ms);
-  gcn__call_failed(engine, index, GCN__INPUT_WEATHER);
-  return true;
-}
-
-static void drop_idle_api(struct gcn__engine* engine) {
-  if (engine->api_idle_ms > engine->now_ms) return;
-  engine->api_idle_ms = GCN__NEVER;
-  if (give_up_call(engine, GCN__WIRE_LOGIN)) return;
-  if (give_up_call(engine, GCN__WIRE_API)) return;
-  gcn__engine_drop(engine, GCN__WIRE_API, false);
-}
-
-static void end_flushes(struct gcn__engine* engine) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    if (!engine->flushing[i]) continue;
-    engine->flushing[i] = false;
-    struct gcn__wire* wire = &engine->wires[i];
-    if (wire->phase == GCN__WIRE_ABSENT) gcn__buf_deinit(&wire->out);
-  }
+static bool held(const struct gcn__conn* conn) {
+  return conn->engine->paused && conn->stream.wire.phase == GCN__WIRE_OPEN &&
+         conn->session.state != GCN__STATE_CLOSING;
 }
 
 /* One thing to do that may lead to effects; false if there is none. */
 static bool work(struct gcn__engine* engine) {
-  enum gcn__input input;
-  if (engine->inbox_count > 0) {
-    input = take_input(engine);
-  } else if (!take_command(engine, &input) &&
-             !gcn__session_wish(&engine->session, &input)) {
-    if (read_wires(engine)) return true;
-    if (!take_timer(engine, &input)) return false;
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (gcn__conn_work(conn)) return true;
   }
-  act(engine, input);
-  return true;
+  if (gcn__shard_work(engine)) return true;
+  if (gcn__inbound_read(&engine->keeper.line)) return true;
+  slot = 0;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (gcn__inbound_read(&conn->api)) return true;
+    if (!held(conn) && gcn__inbound_read(&conn->stream)) return true;
+  }
+  if (gcn__keeper_work(engine)) return true;
+  slot = 0;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (gcn__conn_expire(conn)) return true;
+  }
+  return false;
+}
+
+static void end_flush(struct gcn__line* line) {
+  if (!line->flushing) return;
+  line->flushing = false;
+  struct gcn__wire* wire = &line->wire;
+  if (wire->phase == GCN__WIRE_ABSENT) gcn__buf_deinit(&wire->out);
+}
+
+/* Only while no effect waits: one could name a wire of it. */
+static void end_flushes(struct gcn__engine* engine) {
+  end_flush(&engine->keeper.line);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    end_flush(&conn->api);
+    end_flush(&conn->stream);
+    bool gone = conn->leaving && conn->session.state == GCN__STATE_CLOSED;
+    if (gone && engine->ring_count == 0) gcn__conn_free(conn);
+  }
+}
+
+static bool next_verdict(struct gcn__engine* engine,
+                         struct gcn__effect* effect) {
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (gcn__verdict_next(conn, effect)) return true;
+  }
+  return false;
 }
 
 /* One large message must not hold its memory for the life of the stream. */
-static void shrink(struct gcn__engine* engine) {
-  struct gcn__ws* ws = engine->wires[GCN__WIRE_STREAM].ws;
-  if (ws == NULL || gcn__ws_partial(ws)) return;
-  gcn__ws_shrink(ws, GCN__MESSAGE_KEPT_SIZE);
+static void come_to_rest(struct gcn__engine* engine) {
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__doubt_drained(conn);
+    struct gcn__ws* ws = conn->stream.wire.ws;
+    if (ws == NULL || gcn__ws_partial(ws)) continue;
+    gcn__ws_shrink(ws, GCN__MESSAGE_KEPT_SIZE);
+  }
 }
 
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
   end_flushes(engine);
   for (;;) {
     if (engine->ring_count > 0) {
-      take_effect(engine, effect);
+      bool moot = is_moot(engine);
+      take_effect(engine, effect, moot);
+      if (moot) continue;
       return true;
     }
-    if (gcn__answer_next(engine, effect)) return true;
-    if (work(engine)) continue;
-    drop_idle_api(engine);
-    if (engine->ring_count == 0 && engine->inbox_count == 0) break;
+    if (next_verdict(engine, effect)) return true;
+    if (!work(engine) && engine->ring_count == 0) break;
   }
-  gcn__doubt_drained(engine);
-  shrink(engine);
+  come_to_rest(engine);
   engine->drained = true;
   return false;
 }
 
+static void settle(struct gcn__line* line) {
+  int error = gcn__wire_settle(&line->wire);
+  if (error == 0) return;
+  /* Bytes are lost, so the connection is. */
+  gcn__failure_of_wire(line, GCN__ENOMEM);
+  gcn__call_failed(line, GCN__INPUT_WEATHER);
+  line->engine->drained = false;
+}
+
 void gcn__engine_settle(struct gcn__engine* engine) {
-  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    enum gcn__wire_index index = (enum gcn__wire_index)i;
-    int error = gcn__wire_settle(&engine->wires[i]);
-    if (error == 0) continue;
-    /* Bytes are lost, so the connection is. */
-    gcn__failure_of_wire(engine, index, GCN__ENOMEM);
-    gcn__call_failed(engine, index, GCN__INPUT_WEATHER);
-    engine->drained = false;
+  settle(&engine->keeper.line);
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    settle(&conn->api);
+    settle(&conn->stream);
   }
 }
 
@@ -433,26 +541,38 @@ bool gcn__engine_busy(const struct gcn__engine* engine) {
 
 bool gcn__engine_full(const struct gcn__engine* engine,
                       enum gcn__wire_index index) {
-  return gcn__buf_size(&engine->wires[index].kept) > 0;
+  const struct gcn__line* line = gcn__engine_line(engine, index);
+  return line != NULL && gcn__buf_size(&line->wire.kept) > 0;
 }
 
 struct gcn__span gcn__engine_output(const struct gcn__engine* engine,
                                     enum gcn__wire_index index) {
-  const struct gcn__wire* wire = &engine->wires[index];
-  bool gone = wire->phase == GCN__WIRE_ABSENT && !engine->flushing[index];
+  const struct gcn__line* line = gcn__engine_line(engine, index);
+  if (line == NULL) return GCN__SPAN("");
+  const struct gcn__wire* wire = &line->wire;
+  bool gone = wire->phase == GCN__WIRE_ABSENT && !line->flushing;
   if (gone || wire->phase == GCN__WIRE_DIALLING) return GCN__SPAN("");
   return gcn__buf_span(&wire->out);
 }
 
 void gcn__engine_sent(struct gcn__engine* engine, enum gcn__wire_index index,
                       size_t size) {
-  struct gcn__wire* wire = &engine->wires[index];
+  struct gcn__line* line = gcn__engine_line(engine, index);
+  GCN__ASSERT(line != NULL);
+  if (line == NULL) return;
+  struct gcn__wire* wire = &line->wire;
   gcn__buf_consume(&wire->out, size);
   engine->counters.sent_bytes += size;
   if (gcn__buf_size(&wire->out) == 0) wire->pong_pending = false;
 }
 
 uint64_t gcn__engine_deadline(const struct gcn__engine* engine) {
-  uint64_t deadline_ms = gcn__session_deadline(&engine->session);
-  return gcn__time_min(deadline_ms, engine->api_idle_ms);
+  uint64_t deadline_ms = gcn__keeper_deadline(engine);
+  deadline_ms = gcn__time_min(deadline_ms, gcn__shard_deadline(engine));
+  unsigned slot = 0;
+  const struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    deadline_ms = gcn__time_min(deadline_ms, gcn__conn_deadline(conn));
+  }
+  return deadline_ms;
 }

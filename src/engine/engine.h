@@ -20,26 +20,48 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "codec/noproxy.h"
 #include "codec/tls.h"
+#include "core/recorder.h"
 #include "core/session.h"
 #include "engine/effect.h"
 
-/* What the engine is made from.  Everything is copied but `mem` and `tls`. */
+/* What the engine is made from.  Everything is copied that is not said to
+ * outlive it. */
 struct gcn__engine_options {
   struct gcn__mem mem;
   struct gcn__log log;
   struct gcn__settings settings;
   struct gcn__tls_config* tls; /* held; NULL only if all URLs are plaintext */
-  struct gcn__entropy entropy; /* mask and handshake keys */
-  uint64_t seed;               /* of jitter */
+  const struct gcn__proxy_env* proxies; /* outlives the engine; may be NULL */
+  struct gcn__entropy entropy;          /* mask and handshake keys */
+  uint64_t seed;                        /* of jitter */
   const char* login_url;
   const char* api_url;
   const char* domain; /* hosts below it may be named by the service; or NULL */
-  const char* client_id;
+  enum gcn__grant grant;
+  const char* client_id; /* NULL: the user is asked */
   const char* client_secret;
+  const char* refresh_token; /* of GRANT_REFRESH_TOKEN */
+  const char* assertion;     /* of the bearer grants */
+  const char* org_name;
   const char* user_agent;
   bool plaintext; /* http:// and ws:// are allowed to the API's host */
+  struct gcn__recorder* recorder; /* outlives the engine; NULL: none */
+  struct gcn__override override;  /* of waits; `choose` may be NULL */
+  struct gcn__pace* pace;         /* outlives the engine; NULL: its own */
+  bool asks_credentials;          /* by EFFECT_ASK, at every token request */
+  bool asks_token; /* by EFFECT_ASK, instead of the login service */
 };
+
+/* What a token is asked for with. */
+struct gcn__offer {
+  const char* client_id;
+  const char* client_secret;
+  const char* refresh_token; /* NULL: as before */
+  const char* assertion;     /* likewise */
+};
+enum { GCN__OFFER_COUNT_MAX = 2 };
 
 /* User calls, one bit each; the last of START and STOP is resolved by the
  * driver. */
@@ -50,6 +72,7 @@ enum gcn__command {
   GCN__COMMAND_TOPICS = 1 << 3,
   GCN__COMMAND_CREDENTIALS = 1 << 4,
   GCN__COMMAND_HURRY = 1 << 5,
+  GCN__COMMAND_ROTATE = 1 << 6,
 };
 
 struct gcn__engine_counters {
@@ -60,7 +83,16 @@ struct gcn__engine_counters {
   uint64_t garbage;
   uint64_t received_bytes;
   uint64_t sent_bytes;
+  uint64_t attempts;
+  uint64_t nevers; /* unwritten cells met */
   uint64_t streams;
+  uint64_t reused;     /* of them: over a channel that had its topics */
+  uint64_t rotations;  /* successors that took over, proven */
+  uint64_t unproven;   /* ... or not */
+  uint64_t duplicates; /* events of overlaps that came twice */
+  uint64_t audits;
+  uint64_t drifts;   /* audits that found other topics */
+  uint64_t renewals; /* token requests in the background */
   uint64_t gaps;
   uint64_t gap_ms;
   uint64_t token_requests;
@@ -96,6 +128,10 @@ void gcn__engine_received(struct gcn__engine* engine, enum gcn__wire_index wire,
 void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index wire,
                        int error, enum gcn__layer layer, const char* text,
                        uint64_t now_ms);
+/* The machine slept for `slept_ms`, which `now_ms` does not count: what was to
+ * be at a moment is to be that much earlier. */
+void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
+                       uint64_t now_ms);
 /* Time has come to look at the deadlines; harmless if none is due. */
 void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms);
 /* The host's loop stalled or was paused: silence so far proves nothing. */
@@ -128,22 +164,53 @@ uint64_t gcn__engine_deadline(const struct gcn__engine* engine);
 
 /* These only change what is wanted; follow with the command. */
 
-/* As gcn__topics_add and gcn__topics_remove; `name` has been checked.  Legal at
- * any time, also between two calls of gcn__engine_next. */
-int gcn__engine_topic_add(struct gcn__engine* engine, struct gcn__span name);
-int gcn__engine_topic_remove(struct gcn__engine* engine, struct gcn__span name);
+/* Names have been checked.  Legal at any time, also between two calls of
+ * gcn__engine_next.  As gcn__planner_add and gcn__planner_remove. */
+int gcn__engine_topics_add(struct gcn__engine* engine, const char* const* names,
+                           size_t count);
+size_t gcn__engine_topics_remove(struct gcn__engine* engine,
+                                 const char* const* names, size_t count);
 size_t gcn__engine_topic_count(const struct gcn__engine* engine);
-bool gcn__engine_topic_wanted(const struct gcn__engine* engine,
-                              struct gcn__span name);
+const struct gcn__topics* gcn__engine_topics(const struct gcn__engine* engine);
 /* 0 or GCN__ENOMEM; an error has changed nothing. */
-int gcn__engine_credentials(struct gcn__engine* engine, const char* client_id,
-                            const char* client_secret);
+int gcn__engine_credentials(struct gcn__engine* engine,
+                            const struct gcn__offer* offer);
 
+/* The answers to EFFECT_ASK.  One to an earlier ticket is passed over. */
+
+/* `status` 0 and up to GCN__OFFER_COUNT_MAX pairs, tried in their order; or an
+ * error: no credentials can be had now. */
+/* False: nobody waits for this ticket any more. */
+bool gcn__engine_offer(struct gcn__engine* engine, uint64_t ticket, int status,
+                       const struct gcn__offer* offers, size_t count,
+                       uint64_t now_ms);
+/* `status` 0 and a token with `life_s` (0: unknown) left; or an error. */
+bool gcn__engine_grant(struct gcn__engine* engine, uint64_t ticket, int status,
+                       struct gcn__span token, double life_s, uint64_t now_ms);
+
+/* Of all connections together: what is furthest from streaming counts. */
 enum gcn__state gcn__engine_state(const struct gcn__engine* engine);
-const struct gcn__session*
-gcn__engine_session(const struct gcn__engine* engine);
+/* Started, and neither stopped nor closed. */
+bool gcn__engine_wanted(const struct gcn__engine* engine);
+/* Above 0 if `a` is further from streaming than `b`. */
+int gcn__engine_compare(enum gcn__state a, enum gcn__state b);
+size_t gcn__engine_shard_count(const struct gcn__engine* engine);
+/* The session that serves the topics of one shard; that of a successor on its
+ * way is not shown. */
+const struct gcn__session* gcn__engine_session(const struct gcn__engine* engine,
+                                               unsigned shard);
+/* Told of every input of every connection. */
+void gcn__engine_watch(struct gcn__engine* engine, struct gcn__watch watch);
+/* No wire has this index or a higher one. */
+unsigned gcn__engine_wire_count(const struct gcn__engine* engine);
 const struct gcn__engine_counters*
 gcn__engine_counters(const struct gcn__engine* engine);
+/* The wire is through with its handshakes. */
+bool gcn__engine_settled(const struct gcn__engine* engine,
+                         enum gcn__wire_index wire);
+/* The token's generation (0: none) and when it ends. */
+uint64_t gcn__engine_token(const struct gcn__engine* engine,
+                           uint64_t* expires_ms);
 /* True while the wire has, or waits for, a link. */
 bool gcn__engine_wired(const struct gcn__engine* engine,
                        enum gcn__wire_index wire);

@@ -20,9 +20,12 @@ void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem) {
 }
 
 void gcn__wire_reset(struct gcn__wire* wire) {
+  gcn__tunnel_free(wire->tunnel);
   gcn__tls_free(wire->tls);
   gcn__http_free(wire->http);
   gcn__ws_free(wire->ws);
+  wire->proxy = NULL;
+  wire->tunnel = NULL;
   wire->tls = NULL;
   wire->http = NULL;
   wire->ws = NULL;
@@ -43,16 +46,31 @@ void gcn__wire_deinit(struct gcn__wire* wire) {
 }
 
 void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url) {
+  gcn__wire_aim_via(wire, url, NULL);
+}
+
+void gcn__wire_aim_via(struct gcn__wire* wire, const struct gcn__url* url,
+                       const struct gcn__proxy* proxy) {
   GCN__ASSERT(wire->phase == GCN__WIRE_ABSENT);
+  bool direct = proxy == NULL || proxy->kind == GCN__PROXY_NONE;
   memcpy(wire->host, url->host, sizeof wire->host);
   wire->port = url->port;
   wire->secure = gcn__url_secure(url);
+  wire->proxy = direct ? NULL : proxy;
   gcn__buf_deinit(&wire->out);
 }
 
-int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
-                     struct gcn__tls_config* config) {
-  GCN__ASSERT(wire->phase == GCN__WIRE_DIALLING);
+const char* gcn__wire_link_host(const struct gcn__wire* wire) {
+  return wire->proxy == NULL ? wire->host : wire->proxy->host;
+}
+
+uint16_t gcn__wire_link_port(const struct gcn__wire* wire) {
+  return wire->proxy == NULL ? wire->port : wire->proxy->port;
+}
+
+/* There is a path to the peer itself. */
+static int reach_peer(struct gcn__wire* wire, const struct gcn__mem* mem,
+                      struct gcn__tls_config* config) {
   if (!wire->secure) {
     wire->phase = GCN__WIRE_READY;
     return 0;
@@ -60,6 +78,16 @@ int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
   wire->phase = GCN__WIRE_SHAKING;
   int error = gcn__tls_new(config, mem, wire->host, &wire->out, &wire->tls);
   return error != 0 ? error : gcn__wire_shake(wire);
+}
+
+int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
+                     struct gcn__tls_config* config) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_DIALLING);
+  if (wire->proxy == NULL) return reach_peer(wire, mem, config);
+  wire->phase = GCN__WIRE_TUNNELLING;
+  wire->tunnel = gcn__tunnel_new(mem, wire->proxy, wire->host, wire->port);
+  if (wire->tunnel == NULL) return GCN__ENOMEM;
+  return gcn__tunnel_write(wire->tunnel, &wire->out);
 }
 
 /* The bytes that come next off the network. */
@@ -75,6 +103,37 @@ static void raw_advance(struct gcn__wire* wire, size_t size) {
   } else {
     wire->borrowed = gcn__span_skip(wire->borrowed, size);
   }
+}
+
+/* Reads what there is for the tunnel, and writes what that leads to. */
+static int read_tunnel(struct gcn__wire* wire) {
+  for (;;) {
+    struct gcn__span in = raw_bytes(wire);
+    size_t before = in.size;
+    int result = gcn__tunnel_read(wire->tunnel, &in);
+    raw_advance(wire, before - in.size);
+    if (result != GCN__TUNNEL_MORE) return result;
+    int error = gcn__tunnel_write(wire->tunnel, &wire->out);
+    if (error != 0) return error;
+    if (raw_bytes(wire).size == 0) return 0;
+  }
+}
+
+int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
+                     struct gcn__tls_config* config) {
+  GCN__ASSERT(wire->phase == GCN__WIRE_TUNNELLING);
+  int result = read_tunnel(wire);
+  if (result < 0) return result;
+  if (result == GCN__TUNNEL_MORE) {
+    bool cut = wire->ended && wire->end_error == GCN__EOF;
+    return cut ? gcn__tunnel_end(wire->tunnel) : 0;
+  }
+  /* Both TLS and HTTP begin with us. */
+  if (raw_bytes(wire).size > 0) return gcn__tunnel_refuse_rest(wire->tunnel);
+  gcn__tunnel_free(wire->tunnel);
+  wire->tunnel = NULL;
+  int error = reach_peer(wire, mem, config);
+  return error < 0 ? error : 1;
 }
 
 /* Runs TLS over the raw bytes into `plain`.  Loops, because kept and borrowed

@@ -3,24 +3,29 @@
  * One wire: the bytes of one TCP connection and what reads them.
  *
  * It stacks TLS (or nothing) under an HTTP reader or a WebSocket reader, in a
- * fixed order.  It knows no states and no dialect.  Everything that belongs to
+ * fixed order, and puts all of it into a proxy's tunnel if there is a proxy.
+ * Names and certificates are the origin's either way.  It knows no states and
+ * no dialect.  Everything that belongs to
  * one connection is in here and is made anew for the next one.
  */
 #ifndef GCN_ENGINE_WIRE_H
 #define GCN_ENGINE_WIRE_H
 
 #include "codec/http.h"
+#include "codec/proxy.h"
 #include "codec/tls.h"
+#include "codec/tunnel.h"
 #include "codec/url.h"
 #include "codec/ws.h"
 #include "engine/effect.h"
 
 enum gcn__wire_phase {
-  GCN__WIRE_ABSENT,   /* no link */
-  GCN__WIRE_DIALLING, /* a link was asked for */
-  GCN__WIRE_SHAKING,  /* TLS handshake */
-  GCN__WIRE_READY,    /* HTTP requests may be sent */
-  GCN__WIRE_OPEN,     /* a WebSocket */
+  GCN__WIRE_ABSENT,     /* no link */
+  GCN__WIRE_DIALLING,   /* a link was asked for */
+  GCN__WIRE_TUNNELLING, /* the proxy was asked for a tunnel */
+  GCN__WIRE_SHAKING,    /* TLS handshake */
+  GCN__WIRE_READY,      /* HTTP requests may be sent */
+  GCN__WIRE_OPEN,       /* a WebSocket */
 };
 
 enum {
@@ -41,6 +46,8 @@ struct gcn__wire {
   char host[GCN__HOST_SIZE_MAX + 1];
   uint16_t port;
   bool secure;
+  const struct gcn__proxy* proxy; /* NULL: none */
+  struct gcn__tunnel* tunnel;     /* while it is being opened */
   struct gcn__tls* tls;
   struct gcn__http* http;
   struct gcn__ws* ws;
@@ -60,10 +67,24 @@ void gcn__wire_deinit(struct gcn__wire* wire);
 void gcn__wire_reset(struct gcn__wire* wire);
 /* Names the peer of the next connection. */
 void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url);
+/* The same through a proxy, which outlives the connection; NULL, or one of
+ * kind NONE: directly. */
+void gcn__wire_aim_via(struct gcn__wire* wire, const struct gcn__url* url,
+                       const struct gcn__proxy* proxy);
+/* Where the link goes: to the proxy, or else to the peer itself. */
+const char* gcn__wire_link_host(const struct gcn__wire* wire);
+uint16_t gcn__wire_link_port(const struct gcn__wire* wire);
 
-/* The link is up: READY, or SHAKING with the first TLS flight in `out`.
+/* The link is up: TUNNELLING with the first words to the proxy in `out`, or
+ * without a proxy READY, or SHAKING with the first TLS flight in `out`.
  * 0 or an error of codec/tls.h. */
 int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
+                     struct gcn__tls_config* config);
+/* Goes on with the tunnel.  1: it is open, and the wire as after a link without
+ * a proxy; 0: needs more bytes; or an error of codec/tunnel.h, of which
+ * gcn__tunnel_error(wire->tunnel) tells more, or with the tunnel open one of
+ * codec/tls.h. */
+int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
                      struct gcn__tls_config* config);
 /* Goes on with the handshake.  1: READY now; 0: needs more bytes; or an
  * error. */

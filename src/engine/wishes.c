@@ -6,47 +6,110 @@
 
 #include "base/err.h"
 
-int gcn__engine_topic_add(struct gcn__engine* engine, struct gcn__span name) {
-  return gcn__topics_add(&engine->topics, name);
+/* Only the shards whose topics change have to ask for them again. */
+static void touch(struct gcn__engine* engine, const char* const* names,
+                  size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const struct gcn__topic* topic =
+        gcn__topics_find(&engine->topics, gcn__span_str(names[i]));
+    if (topic == NULL || topic->shard == GCN__SHARD_NONE) continue;
+    engine->shards[topic->shard].revision++;
+  }
 }
 
-int gcn__engine_topic_remove(struct gcn__engine* engine,
-                             struct gcn__span name) {
-  return gcn__topics_remove(&engine->topics, name);
+int gcn__engine_topics_add(struct gcn__engine* engine, const char* const* names,
+                           size_t count) {
+  uint64_t revision = engine->topics.revision;
+  int error = gcn__planner_add(&engine->planner, &engine->topics, names, count);
+  if (error != 0 || engine->topics.revision == revision) return error;
+  gcn__shard_replan(engine);
+  touch(engine, names, count);
+  return 0;
+}
+
+size_t gcn__engine_topics_remove(struct gcn__engine* engine,
+                                 const char* const* names, size_t count) {
+  touch(engine, names, count);
+  size_t removed =
+      gcn__planner_remove(&engine->planner, &engine->topics, names, count);
+  gcn__shard_replan(engine);
+  return removed;
 }
 
 size_t gcn__engine_topic_count(const struct gcn__engine* engine) {
   return engine->topics.count;
 }
 
-bool gcn__engine_topic_wanted(const struct gcn__engine* engine,
-                              struct gcn__span name) {
-  return gcn__topics_find(&engine->topics, name) != NULL;
+const struct gcn__topics* gcn__engine_topics(const struct gcn__engine* engine) {
+  return &engine->topics;
 }
 
-int gcn__engine_credentials(struct gcn__engine* engine, const char* client_id,
-                            const char* client_secret) {
-  char* id = gcn__str_copy(&engine->mem, client_id);
-  char* secret = gcn__str_copy(&engine->mem, client_secret);
-  if (id == NULL || secret == NULL) {
-    gcn__str_free(&engine->mem, id);
-    gcn__secret_free(&engine->mem, secret);
-    return GCN__ENOMEM;
+int gcn__engine_credentials(struct gcn__engine* engine,
+                            const struct gcn__offer* offer) {
+  return gcn__keeper_credentials(engine, offer);
+}
+
+/* The order in which states are told of several connections: what is furthest
+ * from streaming first. */
+static int distance(enum gcn__state state) {
+  switch (state) {
+  case GCN__STATE_CLOSING: return 8;
+  case GCN__STATE_REFUSED: return 7;
+  case GCN__STATE_BACKING_OFF: return 6;
+  case GCN__STATE_CONNECTING: return 5;
+  case GCN__STATE_AUTHENTICATING: return 4;
+  case GCN__STATE_SUBSCRIBING: return 3;
+  case GCN__STATE_STREAMING: return 2;
+  case GCN__STATE_IDLE: return 1;
+  case GCN__STATE_CLOSED:
+  case GCN__STATE_COUNT: break;
   }
-  gcn__str_free(&engine->mem, engine->client_id);
-  gcn__secret_free(&engine->mem, engine->client_secret);
-  engine->client_id = id;
-  engine->client_secret = secret;
   return 0;
 }
 
-enum gcn__state gcn__engine_state(const struct gcn__engine* engine) {
-  return engine->session.state;
+int gcn__engine_compare(enum gcn__state a, enum gcn__state b) {
+  return distance(a) - distance(b);
 }
 
-const struct gcn__session*
-gcn__engine_session(const struct gcn__engine* engine) {
-  return &engine->session;
+/* While a connection is still being closed, so is the client. */
+static bool lingering(const struct gcn__engine* engine) {
+  unsigned slot = 0;
+  const struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (conn->session.state != GCN__STATE_CLOSED) return true;
+  }
+  return false;
+}
+
+enum gcn__state gcn__engine_state(const struct gcn__engine* engine) {
+  enum gcn__state state = GCN__STATE_CLOSED;
+  unsigned index = 0;
+  const struct gcn__shard* shard;
+  while ((shard = gcn__shard_next(engine, &index)) != NULL) {
+    enum gcn__state other = shard->primary->session.state;
+    if (gcn__engine_compare(other, state) > 0) state = other;
+  }
+  bool early = state == GCN__STATE_CLOSED && lingering(engine);
+  return early ? GCN__STATE_CLOSING : state;
+}
+
+bool gcn__engine_wanted(const struct gcn__engine* engine) {
+  return engine->desire == GCN__DESIRE_STREAMING;
+}
+
+size_t gcn__engine_shard_count(const struct gcn__engine* engine) {
+  size_t count = 0;
+  unsigned index = 0;
+  while (gcn__shard_next(engine, &index) != NULL)
+    count++;
+  return count;
+}
+
+const struct gcn__session* gcn__engine_session(const struct gcn__engine* engine,
+                                               unsigned shard) {
+  if (shard >= engine->shard_end) return NULL;
+  const struct gcn__conn* conn = engine->shards[shard].primary;
+  return conn == NULL ? NULL : &conn->session;
 }
 
 const struct gcn__engine_counters*
@@ -54,7 +117,21 @@ gcn__engine_counters(const struct gcn__engine* engine) {
   return &engine->counters;
 }
 
+bool gcn__engine_settled(const struct gcn__engine* engine,
+                         enum gcn__wire_index wire) {
+  const struct gcn__line* line = gcn__engine_line(engine, wire);
+  return line != NULL && line->wire.phase >= GCN__WIRE_READY;
+}
+
+uint64_t gcn__engine_token(const struct gcn__engine* engine,
+                           uint64_t* expires_ms) {
+  const struct gcn__token* token = &engine->keeper.token;
+  *expires_ms = token->expires_ms;
+  return token->text == NULL ? 0 : token->generation;
+}
+
 bool gcn__engine_wired(const struct gcn__engine* engine,
                        enum gcn__wire_index wire) {
-  return engine->wires[wire].phase != GCN__WIRE_ABSENT;
+  const struct gcn__line* line = gcn__engine_line(engine, wire);
+  return line != NULL && line->wire.phase != GCN__WIRE_ABSENT;
 }

@@ -261,6 +261,25 @@ static void fire_timed(struct gcn__sim* sim, struct running* running,
   fire(sim, running, NULL, now_ms);
 }
 
+static bool only_waits(const struct gcn__script_rule* rule) {
+  for (size_t i = 0; i < rule->action_count; i++) {
+    enum gcn__script_verb verb = rule->actions[i].verb;
+    if (!waits_for_request(verb) && !waits_for_connection(verb)) return false;
+  }
+  return true;
+}
+
+/* A rule whose moment has come holds for what comes now, even if the clock has
+ * not been looked at since. */
+static void catch_up(struct gcn__sim* sim, uint64_t now_ms) {
+  struct gcn__sim_fault* fault = sim->fault;
+  for (size_t i = 0; i < fault->count; i++) {
+    struct running* running = &fault->rules[i];
+    if (running->next_ms > now_ms || !only_waits(running->rule)) continue;
+    fire_timed(sim, running, now_ms);
+  }
+}
+
 void gcn__sim_fault_tick(struct gcn__sim* sim, uint64_t now_ms) {
   struct gcn__sim_fault* fault = sim->fault;
   for (size_t i = 0; i < fault->count; i++) {
@@ -339,11 +358,13 @@ take_waiting(struct gcn__sim* sim, const struct gcn__sim_call* call,
 const struct gcn__script_action*
 gcn__sim_fault_request(struct gcn__sim_call* call) {
   gcn__sim_ledger_request(call);
+  catch_up(call->sim, call->now_ms);
   return take_waiting(call->sim, call, call->now_ms);
 }
 
 const struct gcn__script_action* gcn__sim_fault_accept(struct gcn__sim* sim,
                                                        uint64_t now_ms) {
+  catch_up(sim, now_ms);
   return take_waiting(sim, NULL, now_ms);
 }
 

@@ -44,8 +44,8 @@ class Installation:
         fresh(self.stage)
         tap.command(['meson', 'install', '-C', self.build, '--no-rebuild',
                      '--destdir', self.stage])
-        for name in ('gcnotify.h', 'errno.h', 'version.h', 'gcnotify.pc',
-                     'gcnotify-config.cmake'):
+        for name in ('gcnotify.h', 'errno.h', 'options.h', 'types.h',
+                     'version.h', 'gcnotify.pc', 'gcnotify-config.cmake'):
             find(self.stage, name)
 
     def pkg_config(self, *args):

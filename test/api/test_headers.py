@@ -17,7 +17,8 @@ import tempfile
 import tap
 
 STRICT = ['-pedantic', '-Wall', '-Wextra', '-Werror', '-fsyntax-only']
-HEADERS = ['gcnotify.h', 'gcnotify/errno.h', 'gcnotify/version.h']
+HEADERS = ['gcnotify.h', 'gcnotify/errno.h', 'gcnotify/options.h',
+           'gcnotify/types.h', 'gcnotify/version.h']
 BODY = 'int main(void) { return GCN_VERSION_HEX > 0 ? 0 : 1; }\n'
 # Nobody's header may depend on what another one has defined before.
 ORDERS = [('uv.h', 'gcnotify.h'), ('gcnotify.h', 'uv.h'),

@@ -9,16 +9,28 @@ The list is there so that a change of the interface is seen in review: it only
 grows while the major version stays. --update writes it from the header.
 """
 
+import os
 import re
 import sys
 
 import tap
 
 
+def with_parts(header):
+    """The header and, once each, our headers that it includes, as one text."""
+    base, paths, texts = os.path.dirname(header), [header], []
+    for path in paths:
+        with open(path, encoding='utf-8') as stream:
+            texts.append(re.sub(r'/\*.*?\*/', ' ', stream.read(), flags=re.S))
+        for name in re.findall(r'^#include "(.*)"$', texts[-1], flags=re.M):
+            part = os.path.join(base, name)
+            if part not in paths:
+                paths.append(part)
+    return '\n'.join(texts)
+
+
 def declared(header):
-    with open(header, encoding='utf-8') as stream:
-        text = re.sub(r'/\*.*?\*/', ' ', stream.read(), flags=re.S)
-    text = re.sub(r'^[ \t]*#.*$', '', text, flags=re.M)
+    text = re.sub(r'^[ \t]*#.*$', '', with_parts(header), flags=re.M)
     return sorted(re.findall(r'\bGCN_EXTERN\b[^;(]*?\b(\w+)\s*[(;]', text))
 
 

@@ -15,18 +15,23 @@ struct chunk {
   uint32_t reserved;
 };
 
-static bool has(const struct world* world, unsigned trouble) {
-  return !world->healed && (world->trouble & trouble);
-}
-
 static bool chance(struct world* world, unsigned per_mille) {
-  return gcn__rng_below(&world->rng, 1000) < per_mille;
+  return world_below(world, 1000) < per_mille;
 }
 
 struct link* network_link(struct world* world, enum gcn__wire_index wire) {
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+  for (int i = 0; i < world->link_end; i++) {
     struct link* link = &world->links[i];
     if (link->used && !link->gone && link->wire == wire) return link;
+  }
+  return NULL;
+}
+
+struct link* network_serial(struct world* world, uint64_t serial) {
+  for (int i = 0; i < world->link_end; i++) {
+    struct link* link = &world->links[i];
+    if (!link->used || link->conn == NULL) continue;
+    if (gcn__sim_serial(link->conn) == serial) return link;
   }
   return NULL;
 }
@@ -35,38 +40,47 @@ static void end_link(struct world* world, struct link* link) {
   if (link->conn != NULL) gcn__sim_drop(link->conn, world->now_ms);
   gcn__buf_deinit(&link->up);
   gcn__buf_deinit(&link->down);
-  memset(link, 0, sizeof *link);
+  link->used = false;
+  link->conn = NULL;
+  while (world->link_end > 0 && !world->links[world->link_end - 1].used)
+    world->link_end--;
+}
+
+static struct link* new_link(struct world* world) {
+  int i = 0;
+  while (i < WORLD_LINKS_MAX && world->links[i].used)
+    i++;
+  if (i == WORLD_LINKS_MAX) return NULL;
+  if (i >= world->link_end) world->link_end = i + 1;
+  memset(&world->links[i], 0, sizeof world->links[i]);
+  return &world->links[i];
 }
 
 void network_open(struct world* world, enum gcn__wire_index wire) {
-  struct link* link = NULL;
-  for (int i = 0; i < WORLD_LINKS_MAX && link == NULL; i++) {
-    if (!world->links[i].used) link = &world->links[i];
-  }
+  struct link* link = new_link(world);
   if (link == NULL) {
     world_break(world, "the world ran out of links");
     return;
   }
-  memset(link, 0, sizeof *link);
   link->used = true;
   link->wire = wire;
   gcn__buf_init(&link->up, &gcn__mem_libc, 64 * 1024 * 1024);
   gcn__buf_init(&link->down, &gcn__mem_libc, 64 * 1024 * 1024);
-  link->latency_ms = gcn__rng_between(&world->rng, 1, 400);
+  link->latency_ms = world_between(world, 1, 400);
   link->ready_ms = world->now_ms + link->latency_ms;
   link->reset_ms = GCN__NEVER;
   link->hole_up_ms = GCN__NEVER;
   link->hole_down_ms = GCN__NEVER;
-  uint64_t life_ms = gcn__rng_between(&world->rng, 0, 3600 * 1000);
+  uint64_t life_ms = world_between(world, 0, world->tempo * 3600 * 1000);
   if (chance(world, 500)) life_ms /= 1000;
-  if (has(world, WORLD_REFUSALS)) link->refused = chance(world, 200);
-  if (has(world, WORLD_HANGS) && chance(world, 100)) {
+  if (world_has(world, WORLD_REFUSALS)) link->refused = chance(world, 200);
+  if (world_has(world, WORLD_HANGS) && chance(world, 100)) {
     link->ready_ms = GCN__NEVER;
   }
-  if (has(world, WORLD_RESETS) && chance(world, 400)) {
+  if (world_has(world, WORLD_RESETS) && chance(world, 400)) {
     link->reset_ms = world->now_ms + life_ms;
   }
-  if (has(world, WORLD_HOLES) && chance(world, 300)) {
+  if (world_has(world, WORLD_HOLES) && chance(world, 300)) {
     link->hole_down_ms = world->now_ms + life_ms;
     if (chance(world, 500)) link->hole_up_ms = link->hole_down_ms;
   }
@@ -78,7 +92,7 @@ void network_drop(struct world* world, enum gcn__wire_index wire, bool abort) {
   struct link* link = network_link(world, wire);
   if (link == NULL) {
     /* It ended by itself before a yielding driver came to the DROP. */
-    bool late = world->trouble & WORLD_YIELDS;
+    bool late = (world->trouble & WORLD_YIELDS) != 0;
     if (!late) world_break(world, "DROP of a wire without a link");
     return;
   }
@@ -90,8 +104,8 @@ void network_drop(struct world* world, enum gcn__wire_index wire, bool abort) {
 static uint64_t arrival(struct world* world, struct link* link,
                         uint64_t* free_ms) {
   uint64_t due_ms = world->now_ms + link->latency_ms;
-  if (has(world, WORLD_STALLS) && chance(world, 30)) {
-    due_ms += gcn__rng_between(&world->rng, 0, 1500);
+  if (world_has(world, WORLD_STALLS) && chance(world, 30)) {
+    due_ms += world_between(world, 0, 1000);
   }
   if (due_ms < *free_ms) due_ms = *free_ms;
   *free_ms = due_ms;
@@ -103,7 +117,7 @@ static void queue(struct world* world, struct link* link, struct gcn__buf* to,
   while (bytes.size > 0) {
     size_t size = bytes.size;
     if (chance(world, 300)) {
-      size = (size_t)gcn__rng_between(&world->rng, 1, bytes.size);
+      size = (size_t)world_between(world, 1, bytes.size);
     }
     struct chunk chunk = {.due_ms = arrival(world, link, free_ms),
                           .size = (uint32_t)size};
@@ -125,10 +139,9 @@ void network_upload(struct world* world, enum gcn__wire_index wire,
 }
 
 static struct link* link_of(struct world* world, struct gcn__sim_conn* conn) {
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
-    if (world->links[i].used && world->links[i].conn == conn) {
-      return &world->links[i];
-    }
+  for (int i = 0; i < world->link_end; i++) {
+    struct link* link = &world->links[i];
+    if (link->used && link->conn == conn) return link;
   }
   return NULL;
 }
@@ -171,12 +184,17 @@ static bool held(const struct world* world, const struct link* link) {
   return !link->gone && gcn__engine_full(world->engine, link->wire);
 }
 
+/* The service does not want to read. */
+static bool stalled(const struct link* link) {
+  return link->conn != NULL && !gcn__sim_reading(link->conn);
+}
+
 static uint64_t link_deadline(const struct world* world,
                               const struct link* link) {
   if (!link->used) return GCN__NEVER;
   uint64_t due_ms = link->reset_ms;
   if (!link->connected) return gcn__time_min(due_ms, link->ready_ms);
-  due_ms = gcn__time_min(due_ms, head_due(&link->up));
+  if (!stalled(link)) due_ms = gcn__time_min(due_ms, head_due(&link->up));
   if (!held(world, link)) {
     due_ms = gcn__time_min(due_ms, head_due(&link->down));
   }
@@ -191,7 +209,7 @@ static uint64_t link_deadline(const struct world* world,
 
 uint64_t network_deadline(const struct world* world) {
   uint64_t due_ms = GCN__NEVER;
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+  for (int i = 0; i < world->link_end; i++) {
     due_ms = gcn__time_min(due_ms, link_deadline(world, &world->links[i]));
   }
   return due_ms;
@@ -273,7 +291,7 @@ static bool step_link(struct world* world, struct link* link) {
     tell_end(world, link, GCN__ECONNRESET, "connection reset by peer");
   } else if (!link->connected) {
     connect_link(world, link);
-  } else if (head_due(&link->up) <= now_ms) {
+  } else if (!stalled(link) && head_due(&link->up) <= now_ms) {
     deliver_up(world, link);
   } else if (!held(world, link) && head_due(&link->down) <= now_ms) {
     deliver_down(world, link);
@@ -287,7 +305,7 @@ static bool step_link(struct world* world, struct link* link) {
 }
 
 bool network_step(struct world* world) {
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+  for (int i = 0; i < world->link_end; i++) {
     struct link* link = &world->links[i];
     if (link_deadline(world, link) <= world->now_ms)
       return step_link(world, link);
@@ -297,7 +315,7 @@ bool network_step(struct world* world) {
 
 /* Good weather: what hangs is refused, what swallows breaks. */
 void network_heal(struct world* world) {
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+  for (int i = 0; i < world->link_end; i++) {
     struct link* link = &world->links[i];
     if (!link->used) continue;
     if (link->ready_ms == GCN__NEVER) link->ready_ms = world->now_ms;
@@ -308,8 +326,16 @@ void network_heal(struct world* world) {
   }
 }
 
+void network_reset(struct world* world) {
+  for (int i = 0; i < world->link_end; i++) {
+    struct link* link = &world->links[i];
+    bool stream = gcn__wire_role(link->wire) == GCN__WIRE_STREAM;
+    if (link->used && stream && !link->gone) link->reset_ms = world->now_ms;
+  }
+}
+
 void network_free(struct world* world) {
-  for (int i = 0; i < WORLD_LINKS_MAX; i++) {
+  for (int i = 0; i < world->link_end; i++) {
     struct link* link = &world->links[i];
     if (link->used) end_link(world, link);
   }

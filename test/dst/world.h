@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual world for the engine: clock, network, service and a fickle user.
+ * A virtual world for the engine: clock, network, service, vault and a fickle
+ * user.
  *
  * Everything follows from one seed.  The engine and the service are the real
  * ones; between them are queues of bytes with arrival times, which the world
@@ -17,11 +18,18 @@
 #include <stdio.h>
 
 enum {
-  WORLD_TOPICS_KEPT = 3,   /* wanted from the first call to the end */
-  WORLD_TOPICS_FICKLE = 4, /* come and go */
-  WORLD_EVENTS_MAX = 200000,
-  WORLD_GAPS_MAX = 20000,
-  WORLD_LINKS_MAX = 16,
+  WORLD_TOPICS_KEPT = 6,    /* wanted from the first call to the end */
+  WORLD_TOPICS_FICKLE = 10, /* come and go */
+  WORLD_TOPICS = WORLD_TOPICS_KEPT + WORLD_TOPICS_FICKLE,
+  WORLD_SHARDS = 4,
+  WORLD_CLIENTS = 2, /* OAuth clients */
+  WORLD_EVENTS_MAX = 400000,
+  WORLD_GAPS_MAX = 40000,
+  WORLD_LINKS_MAX = 128,
+  WORLD_ASKS_MAX = 8,
+  WORLD_STREAMS_MAX = 64,
+  WORLD_ANSWER_SIZE = 1024,
+  WORLD_SECRET_SIZE = 40,
 };
 
 /* Which kinds of trouble this seed knows (swarm testing). */
@@ -34,12 +42,26 @@ enum world_trouble {
   WORLD_FAULTS = 1 << 5,    /* the service's fault script */
   WORLD_FICKLE = 1 << 6,    /* the user stops, starts, changes topics */
   WORLD_PAUSES = 1 << 7,    /* the user pauses delivery */
-  WORLD_SECRETS = 1 << 8,   /* the user gives wrong and right credentials */
+  WORLD_SECRETS = 1 << 8,   /* credentials: wrong, right, rotated, replaced */
   WORLD_INJECTS = 1 << 9,   /* a peer input out of nowhere, in any state */
   WORLD_TOKENS = 1 << 10,   /* tokens are short-lived */
   WORLD_CHANNELS = 1 << 11, /* channels are short-lived */
   WORLD_YIELDS = 1 << 12,   /* the driver does a little at a time */
-  WORLD_TROUBLE_COUNT = 13,
+  WORLD_MOVES = 1 << 13,    /* the service announces that sockets close */
+  WORLD_DRIFTS = 1 << 14,   /* topics go from channels, silently or not */
+  WORLD_QUOTAS = 1 << 15,   /* few channels, few calls, small bodies */
+  WORLD_PINGS = 1 << 16,    /* RFC 6455 pings are on */
+  WORLD_CROWDS = 1 << 17,   /* more topics than one connection holds */
+  WORLD_VAULT = 1 << 18,    /* who is asked for secrets is slow or wrong */
+  WORLD_TROUBLE_COUNT = 19,
+};
+
+/* How a life is to be lived. */
+struct world_plan {
+  uint64_t days; /* 0: minutes to hours; else that long, at a slower tempo */
+  bool calm;     /* planned rotations only: nothing may be missed */
+  bool drift;    /* topics vanish from channels, little else happens */
+  bool resets;   /* streams are reset now and then, nothing else happens */
 };
 
 struct link {
@@ -61,96 +83,216 @@ struct link {
   bool reset_down;
   bool fin_up; /* the engine closed in order */
   struct gcn__sim_conn* conn;
-  uint64_t bearer; /* hash of the last bearer token sent over it */
+
+  /* what went over it */
+  uint64_t bearer;    /* hash of the last bearer token sent */
+  uint64_t channel;   /* hash of the channel that the request names */
+  bool subscribes;    /* the request is about its topics */
+  uint64_t revision;  /* of the topics, when it was sent */
+  size_t answer_size; /* of the answer's head so far */
+  uint64_t body_left; /* of its body, once the head is whole */
+  unsigned status;    /* of the head; 0: not whole yet */
+  uint64_t retry_after_s;
+  char answer[WORLD_ANSWER_SIZE];
+};
+
+/* What is known of a wire's latest connection, also after its end. */
+struct wire_view {
+  uint64_t channel; /* hash of the one it was upgraded to; 0: none */
+};
+
+/* A channel whose topics the service confirmed. */
+struct channel_view {
+  uint64_t hash;
+  uint64_t revision;
+};
+
+/* What the user has been told of one shard. */
+struct shard_view {
+  enum gcn__state state;
+  bool stale;    /* it went and came again: older news may still come */
+  bool refused;  /* told REFUSED, and not told to go on since */
+  bool hurried;  /* may dial before its time */
+  bool unsure;   /* the last stream was lost in doubt */
+  bool streamed; /* since the world healed */
+  uint64_t stream_since_ms;
+  uint64_t failures;
+  uint64_t retry_at_ms; /* told by the last BACKING_OFF */
+  uint64_t first_stream_ms;
+  uint64_t left_ms;       /* when its last stream ended */
+  uint64_t last_event_ms; /* when the service made the last delivered event */
+};
+
+/* The latest event of one stream. */
+struct stream_view {
+  uint64_t connection;
+  uint64_t sequence;
 };
 
 struct sent_event {
   uint64_t sequence;
   uint64_t at_ms;
-  bool kept; /* on a topic that is wanted throughout */
+  uint8_t shard;
+  bool kept;   /* on a topic that is wanted throughout */
+  bool orphan; /* not for the channel of its shard, though that streamed */
   bool delivered;
+};
+
+/* A question to the vault that has not been answered yet. */
+struct world_ask {
+  uint64_t at_ms; /* NEVER: free */
+  uint64_t ticket;
+  enum gcn__ask_kind kind;
+  bool again; /* it will be answered once more */
+  bool fails;
+  bool old; /* with secrets that may be out of date */
 };
 
 struct world {
   uint64_t seed;
+  struct world_plan plan;
   struct gcn__rng rng;
   uint64_t now_ms;
-  uint64_t heal_ms; /* from then on no new trouble */
+  uint64_t tempo;    /* heartbeats and all that hangs on them, times this */
+  uint64_t heal_ms;  /* from then on no new trouble */
+  uint64_t final_ms; /* one event per topic is made: all must come */
   uint64_t end_ms;
   enum gcn__state last_state; /* the life ends when it is met; COUNT: never */
   unsigned trouble;
   bool healed;
-  bool streamed; /* since then */
-  FILE* trace;   /* NULL: quiet */
+  FILE* trace; /* NULL: quiet */
   uint64_t hash;
 
   struct gcn__engine* engine;
   struct gcn__sim* sim;
-  struct gcn__script* script;
   struct link links[WORLD_LINKS_MAX];
+  int link_end; /* links from here on were never used */
   size_t heap_now;
   size_t heap_peak;
 
   /* the user */
   enum gcn__desire desire;
-  bool refused; /* told REFUSED, and not told to go on since */
-  bool hurried; /* may dial before its time */
   bool right_secret;
-  bool fickle_wanted[WORLD_TOPICS_FICKLE];
-  char topics[WORLD_TOPICS_KEPT + WORLD_TOPICS_FICKLE][GCN__SIM_TOPIC_SIZE_MAX];
+  bool asked_for; /* the engine asks the vault */
+  unsigned client;
+  unsigned rotations; /* of secrets */
+  char secrets[WORLD_CLIENTS][WORLD_SECRET_SIZE];
+  char former[WORLD_CLIENTS][WORLD_SECRET_SIZE];
+  char initial[WORLD_CLIENTS][WORLD_SECRET_SIZE]; /* the service's */
+  bool wanted[WORLD_TOPICS];
+  char topics[WORLD_TOPICS][GCN__SIM_TOPIC_SIZE_MAX];
   uint64_t user_ms; /* next whim */
   uint64_t resume_ms;
+  uint64_t paused_ms;   /* the last pause, ... */
+  uint64_t resumed_ms;  /* ... and its end */
+  uint64_t secret_ms;   /* the user learns of a rotated secret */
   uint64_t leave_by_ms; /* a stop must be over by then */
+  struct world_ask asks[WORLD_ASKS_MAX];
 
   /* what was seen */
-  enum gcn__state state;
-  uint64_t stream_since_ms;
-  uint64_t frame_since_ms; /* first sign of life of this stream; NEVER */
-  uint64_t failures;
-  uint64_t put_ms;         /* last good PUT the service answered */
-  uint64_t upgrade_ms;     /* last 101 the service answered */
-  uint64_t quiet_until_ms; /* the service asked for it on the attempt's path */
-  uint64_t retry_at_ms;    /* told by the last BACKING_OFF */
-  uint64_t first_stream_ms;
-  bool unsure;            /* the last stream was lost in doubt */
-  uint64_t last_event_ms; /* when the service made the last delivered event */
-  uint64_t last_sequence; /* delivered, by the service's count */
+  struct shard_view shards[GCN__SHARD_COUNT_MAX];
+  struct wire_view wires[GCN__WIRE_COUNT];
+  struct channel_view channels[WORLD_STREAMS_MAX]; /* a ring */
+  unsigned channel_count;
+  struct stream_view streams[WORLD_STREAMS_MAX]; /* by connection number */
+  uint64_t floors_ms[GCN__WIRE_STREAM];          /* login, API: asked to wait */
+  uint64_t asked_until_ms; /* the latest moment that any answer asked for */
   uint64_t client_sequence;
   uint64_t rejected[64]; /* hashes of rejected tokens, a ring */
   unsigned rejected_count;
   uint64_t accused; /* a 401 names it; 0: none */
   struct sent_event* sent;
   size_t sent_count;
+  uint64_t final_sequence; /* events from here on must come */
   struct gcn__gap* gaps;
   size_t gap_count;
+  uint64_t drift_gaps;
+  uint64_t rotations_told;
+  uint64_t calls; /* requests by REST and for tokens until the last reset */
+  uint64_t reset_connection; /* streams after this one came later; 0: none */
+  uint64_t resets;           /* that were survived without a call */
   uint64_t turns;
-  char fault[512]; /* the first broken promise; "" if none */
+  unsigned moments; /* since the clock moved */
+  char fault[512];  /* the first broken promise; "" if none */
 };
 
 /* Cells met, over all worlds of the process. */
 extern uint32_t world_cells[GCN__STATE_COUNT][GCN__INPUT_COUNT];
+extern const struct world_plan world_plan_default;
 
 /* Lives one life.  0, or -1 with world->fault set. */
-int world_run(struct world* world, uint64_t seed, FILE* trace);
+int world_run(struct world* world, const struct world_plan* plan, uint64_t seed,
+              FILE* trace);
 
 /* Notes a broken promise; the first one counts. */
 void world_break(struct world* world, const char* format, ...)
     __attribute__((format(printf, 2, 3)));
 void world_say(struct world* world, const char* format, ...)
     __attribute__((format(printf, 2, 3)));
+bool world_has(const struct world* world, unsigned trouble);
+uint64_t world_below(struct world* world, uint64_t bound);
+uint64_t world_between(struct world* world, uint64_t low, uint64_t high);
+uint64_t world_hash(struct gcn__span bytes);
+/* The engine's turn after a fact. */
+void world_turn(struct world* world);
+/* The connection of a wire; NULL for the login wire, or if there is none. */
+struct gcn__conn* world_conn(const struct world* world,
+                             enum gcn__wire_index wire);
+
+/* birth.c */
+int world_birth(struct world* world, const struct world_plan* plan,
+                uint64_t seed, FILE* trace);
+void world_death(struct world* world);
+
+/* user.c */
+void user_command(struct world* world, unsigned bits);
+void user_start(struct world* world);
+void user_credentials(struct world* world, bool right);
+void user_whim(struct world* world);
+void user_whim_in_callback(struct world* world);
+void user_acts(struct world* world);
+/* The vault is asked; it answers when it is due. */
+void user_asked(struct world* world, const struct gcn__effect* effect);
+bool user_answers(struct world* world);
+uint64_t user_deadline(const struct world* world);
+/* Does what is due. */
+void user_tick(struct world* world);
+
+/* service.c */
+void service_trouble(struct world* world);
+void service_move(struct world* world, bool calm);
+void service_rotate_secret(struct world* world);
+void service_inject(struct world* world, const char* rule);
+void service_event(void* ctx, const struct gcn__sim_event* event);
+void service_request(void* ctx, const struct gcn__sim_request* request);
+/* Requests by REST and for tokens, of all the life. */
+uint64_t service_calls(const struct world* world);
+/* One event on each topic that is served. */
+void service_final(struct world* world);
+/* A token for one who has logged in by himself; false if there is none. */
+bool service_login(struct world* world, char* token, size_t size,
+                   double* life_s);
 
 /* check.c: the promises, each where it can be seen. */
 void check_state(struct world* world, const struct gcn__transition* change);
-void check_open(struct world* world, enum gcn__wire_index wire);
 void check_event(struct world* world, const struct gcn__event* event);
 void check_gap(struct world* world, const struct gcn__gap* gap);
+void check_rotation(struct world* world, const struct gcn__rotation* rotation);
 void check_turn(struct world* world);
 void check_text(struct world* world, const char* text);
+void check_end(struct world* world);
+/* Shards may have gone. */
+void check_shards(struct world* world);
+
+/* check-wire.c */
+void check_open(struct world* world, enum gcn__wire_index wire);
 void check_upload(struct world* world, struct link* link,
                   struct gcn__span bytes);
 void check_download(struct world* world, struct link* link,
                     struct gcn__span bytes);
-void check_end(struct world* world);
+void check_request(struct world* world, struct link* link, unsigned status);
+void check_streaming(struct world* world, unsigned shard);
+void check_token(struct world* world);
 
 /* network.c */
 void network_open(struct world* world, enum gcn__wire_index wire);
@@ -158,14 +300,15 @@ void network_drop(struct world* world, enum gcn__wire_index wire, bool abort);
 void network_upload(struct world* world, enum gcn__wire_index wire,
                     struct gcn__span bytes);
 struct link* network_link(struct world* world, enum gcn__wire_index wire);
+struct link* network_serial(struct world* world, uint64_t serial);
 /* Moves the service's output into the queues. */
 void network_collect(struct world* world);
 /* Does one thing that is due now; false if there is none. */
 bool network_step(struct world* world);
 uint64_t network_deadline(const struct world* world);
 void network_heal(struct world* world);
+/* All streams are reset now. */
+void network_reset(struct world* world);
 void network_free(struct world* world);
-/* world.c: the engine's turn after a fact. */
-void world_turn(struct world* world);
 
 #endif

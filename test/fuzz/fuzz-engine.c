@@ -2,11 +2,13 @@
 /*
  * The whole engine against a peer that says anything at any time.
  *
- * The input is a list of operations: good answers, raw bytes, time, user calls,
- * broken links.  Whatever comes, the engine must come to rest after each of
- * them, stay within its memory, keep a deadline armed while it is wanted, and
- * close when asked.
+ * The first byte of the input says what kind of client it is; the rest is a
+ * list of operations: good answers, raw bytes, time, user calls, answers to
+ * what the user is asked, broken links, on any of several connections.
+ * Whatever comes, the engine must come to rest after each of them, stay within
+ * its memory, keep a deadline armed while it is wanted, and close when asked.
  */
+#include "base/err.h"
 #include "base/time.h"
 #include "engine/internal.h"
 
@@ -16,7 +18,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-enum { HEAP_MAX = 8 * 1024 * 1024, TURNS_MAX = 100000 };
+enum { HEAP_MAX = 16 * 1024 * 1024, TURNS_MAX = 100000, CONN_COUNT = 6 };
+
+/* Of the first byte. */
+enum kind {
+  ASKS_CREDENTIALS = 1 << 0,
+  ASKS_TOKEN = 1 << 1,
+  PINGS = 1 << 2,
+  PROXY = 1 << 3,
+  PARTS = 1 << 4,       /* of topics requests */
+  SHORT_LIVED = 1 << 5, /* tokens and channels */
+};
 
 enum operation {
   GOOD_ANSWER, /* wire */
@@ -25,16 +37,34 @@ enum operation {
   PASS_TIME,   /* tens of milliseconds, squared */
   USER_CALL,   /* bits */
   END_LINK,    /* wire */
+  FOCUS,       /* connection: the operations that follow are about it */
+  REPLY,       /* kind */
+  WISH,        /* kind */
   OPERATION_COUNT,
+};
+
+enum wish {
+  PAUSE,
+  RESUME,
+  TOPIC_B,
+  TOPIC_C,
+  TOPIC_D,
+  OLD_CREDENTIALS,
+  NEW_CREDENTIALS,
+  EXCUSE,
+  SLEEP,
+  WISH_COUNT,
 };
 
 struct peer {
   struct gcn__engine* engine;
   bool linked[GCN__WIRE_COUNT];
   bool opened[GCN__WIRE_COUNT];
+  unsigned slot; /* in focus */
+  enum gcn__ask_kind ask;
+  uint64_t ticket;
   uint64_t now_ms;
   uint64_t heap;
-  bool close_asked;
 };
 
 static void* counted(void* ctx, void* ptr, size_t old_size, size_t new_size) {
@@ -53,16 +83,41 @@ static int fill(void* ctx, void* data, size_t size) {
   return 0;
 }
 
+static void perform(struct peer* peer, const struct gcn__effect* effect) {
+  if (effect->kind == GCN__EFFECT_OPEN) {
+    if (peer->opened[effect->wire]) abort();
+    peer->opened[effect->wire] = true;
+  }
+  if (effect->kind == GCN__EFFECT_DROP) {
+    if (!peer->opened[effect->wire]) abort();
+    peer->opened[effect->wire] = false;
+    peer->linked[effect->wire] = false;
+  }
+  if (effect->kind == GCN__EFFECT_ASK) {
+    peer->ask = effect->ask.kind;
+    peer->ticket = effect->ask.ticket;
+  }
+}
+
+/* Something has to come that wakes whoever is wanted. */
+static void check_deadline(const struct peer* peer) {
+  const struct gcn__engine* engine = peer->engine;
+  bool rests = true;
+  for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
+    const struct gcn__session* session = gcn__engine_session(engine, i);
+    if (session == NULL) continue;
+    bool wanted = session->desire == GCN__DESIRE_STREAMING &&
+                  session->state != GCN__STATE_REFUSED;
+    rests = rests && !wanted;
+  }
+  if (!rests && gcn__engine_deadline(engine) == GCN__NEVER) abort();
+}
+
 static void drain(struct peer* peer) {
   struct gcn__effect effect;
   unsigned turns = 0;
   while (gcn__engine_next(peer->engine, &effect)) {
-    if (effect.kind == GCN__EFFECT_OPEN) peer->opened[effect.wire] = true;
-    if (effect.kind == GCN__EFFECT_DROP) {
-      if (!peer->opened[effect.wire]) abort();
-      peer->opened[effect.wire] = false;
-      peer->linked[effect.wire] = false;
-    }
+    perform(peer, &effect);
     if (++turns > TURNS_MAX) abort();
   }
   gcn__engine_settle(peer->engine);
@@ -71,21 +126,7 @@ static void drain(struct peer* peer) {
     struct gcn__span out = gcn__engine_output(peer->engine, wire);
     if (out.size > 0) gcn__engine_sent(peer->engine, wire, out.size);
   }
-  const struct gcn__session* session = gcn__engine_session(peer->engine);
-  bool rests = session->state == GCN__STATE_REFUSED ||
-               session->desire != GCN__DESIRE_STREAMING;
-  if (!rests && gcn__engine_deadline(peer->engine) == GCN__NEVER) abort();
-}
-
-static void link_all(struct peer* peer) {
-  for (int pass = 0; pass < 4; pass++) {
-    for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-      if (!peer->opened[i] || peer->linked[i]) continue;
-      peer->linked[i] = true;
-      gcn__engine_linked(peer->engine, (enum gcn__wire_index)i, peer->now_ms);
-      drain(peer);
-    }
-  }
+  check_deadline(peer);
 }
 
 static void feed(struct peer* peer, enum gcn__wire_index wire,
@@ -95,25 +136,53 @@ static void feed(struct peer* peer, enum gcn__wire_index wire,
   drain(peer);
 }
 
+static void link_all(struct peer* peer) {
+  for (int pass = 0; pass < 4; pass++) {
+    for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+      enum gcn__wire_index wire = (enum gcn__wire_index)i;
+      if (!peer->opened[i] || peer->linked[i]) continue;
+      peer->linked[i] = true;
+      gcn__engine_linked(peer->engine, wire, peer->now_ms);
+      drain(peer);
+    }
+  }
+}
+
+/* Plain requests are answered by what they are. */
+static const char* body_of(enum gcn__op op) {
+  switch (op) {
+  case GCN__OP_TOKEN: return "{\"access_token\":\"t\",\"expires_in\":300}";
+  case GCN__OP_CHANNEL:
+    return "{\"id\":\"c\",\"connectUri\":\"ws://127.0.0.1:1/c\"}";
+  case GCN__OP_TOPICS:
+  case GCN__OP_ADD:
+  case GCN__OP_AUDIT:
+    return "{\"entities\":[{\"id\":\"v2.a\",\"state\":\"Permitted\"},"
+           "{\"id\":\"v2.b\",\"state\":\"Rejected\",\"missingPermissions\":"
+           "[\"x\"]},{\"id\":\"v2.c?d&e\",\"state\":\"Rejected\"}]}";
+  case GCN__OP_NONE:
+  case GCN__OP_UPGRADE:
+  case GCN__OP_STREAM:
+  case GCN__OP_UNSUBSCRIBE: break;
+  }
+  return "{}";
+}
+
 static void answer(struct peer* peer, enum gcn__wire_index wire) {
-  static const char* const bodies[] = {
-      [GCN__OP_NONE] = "{}",
-      [GCN__OP_TOKEN] = "{\"access_token\":\"t\",\"expires_in\":300}",
-      [GCN__OP_CHANNEL] =
-          "{\"id\":\"c\",\"connectUri\":\"ws://127.0.0.1:1/c\"}",
-      [GCN__OP_TOPICS] = "{\"entities\":[{\"id\":\"v2.a\",\"state\":"
-                         "\"Permitted\"},{\"id\":\"v2.b\",\"state\":"
-                         "\"Rejected\",\"missingPermissions\":[\"x\"]}]}",
-  };
   char text[1024];
-  enum gcn__op op = peer->engine->calls[wire].op;
-  if (op == GCN__OP_UPGRADE) {
+  const struct gcn__line* line = gcn__engine_line(peer->engine, wire);
+  if (line == NULL) return;
+  if (line->wire.phase == GCN__WIRE_TUNNELLING) {
+    feed(peer, wire, GCN__SPAN("HTTP/1.1 200 OK\r\n\r\n"));
+    return;
+  }
+  if (line->call.op == GCN__OP_UPGRADE) {
     snprintf(text, sizeof text,
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
              "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-             peer->engine->ws_accept);
+             line->conn->ws_accept);
   } else {
-    const char* body = op <= GCN__OP_TOPICS ? bodies[op] : "{}";
+    const char* body = body_of(line->call.op);
     snprintf(text, sizeof text,
              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\n\r\n%s",
@@ -122,39 +191,90 @@ static void answer(struct peer* peer, enum gcn__wire_index wire) {
   feed(peer, wire, gcn__span_str(text));
 }
 
+/* LOGIN, or one of the connection in focus. */
+static enum gcn__wire_index wire_of(const struct peer* peer, uint8_t value) {
+  enum gcn__wire_index role = (enum gcn__wire_index)(value % 3);
+  if (role == GCN__WIRE_LOGIN) return role;
+  return (enum gcn__wire_index)((unsigned)role + 2 * peer->slot);
+}
+
 static void send_text(struct peer* peer, struct gcn__span payload) {
   char frame[2 + 125];
   if (payload.size > 125) payload.size = 125;
   frame[0] = (char)0x81;
   frame[1] = (char)payload.size;
   memcpy(frame + 2, payload.data, payload.size);
-  feed(peer, GCN__WIRE_STREAM, gcn__span(frame, payload.size + 2));
+  feed(peer, wire_of(peer, GCN__WIRE_STREAM),
+       gcn__span(frame, payload.size + 2));
 }
 
 static void pass_time(struct peer* peer, uint8_t amount) {
   uint64_t until_ms = peer->now_ms + (uint64_t)amount * amount * 10;
+  unsigned turns = 0;
   while (gcn__engine_deadline(peer->engine) <= until_ms) {
     uint64_t due_ms = gcn__engine_deadline(peer->engine);
     if (due_ms > peer->now_ms) peer->now_ms = due_ms;
     gcn__engine_woken(peer->engine, peer->now_ms);
     drain(peer);
     link_all(peer);
+    if (++turns > TURNS_MAX) abort(); /* the host spins */
   }
   peer->now_ms = until_ms;
 }
 
 static void user_call(struct peer* peer, uint8_t bits) {
-  if (bits & 0x40) {
-    gcn__engine_pause(peer->engine, (bits & 1) != 0, peer->now_ms);
-  } else if (bits & 0x80) {
-    struct gcn__span name = gcn__span_str(bits & 1 ? "v2.b" : "v2.c");
-    if (gcn__engine_topic_add(peer->engine, name) != 0) {
-      gcn__engine_topic_remove(peer->engine, name);
-    }
-    bits = GCN__COMMAND_TOPICS;
+  gcn__engine_command(peer->engine, bits & 0x7f, peer->now_ms);
+  drain(peer);
+}
+
+static void toggle_topic(struct peer* peer, const char* name) {
+  struct gcn__engine* engine = peer->engine;
+  if (gcn__engine_topics_remove(engine, &name, 1) == 0) {
+    gcn__engine_topics_add(engine, &name, 1);
   }
-  peer->close_asked = peer->close_asked || (bits & GCN__COMMAND_CLOSE);
-  gcn__engine_command(peer->engine, bits & 0x3f, peer->now_ms);
+  gcn__engine_command(engine, GCN__COMMAND_TOPICS, peer->now_ms);
+}
+
+static void give(struct peer* peer, const char* id) {
+  const struct gcn__offer offer = {.client_id = id, .client_secret = "secret"};
+  if (gcn__engine_credentials(peer->engine, &offer) != 0) abort();
+  gcn__engine_command(peer->engine, GCN__COMMAND_CREDENTIALS, peer->now_ms);
+}
+
+static void wish(struct peer* peer, uint8_t value) {
+  struct gcn__engine* engine = peer->engine;
+  uint64_t now_ms = peer->now_ms;
+  switch ((enum wish)(value % WISH_COUNT)) {
+  case PAUSE: gcn__engine_pause(engine, true, now_ms); break;
+  case RESUME: gcn__engine_pause(engine, false, now_ms); break;
+  case TOPIC_B: toggle_topic(peer, "v2.b"); break;
+  case TOPIC_C: toggle_topic(peer, "v2.c.d"); break;
+  case TOPIC_D: toggle_topic(peer, "v2.c.e"); break;
+  case OLD_CREDENTIALS: give(peer, "id"); break;
+  case NEW_CREDENTIALS: give(peer, "other"); break;
+  case EXCUSE: gcn__engine_excuse(engine, now_ms); break;
+  case SLEEP: gcn__engine_slept(engine, 60000, now_ms); break;
+  case WISH_COUNT: break;
+  }
+  drain(peer);
+}
+
+/* Also when nothing was asked, and to a question of the other kind. */
+static void reply(struct peer* peer, uint8_t value) {
+  const struct gcn__offer offers[] = {
+      {.client_id = "id", .client_secret = "old"},
+      {.client_id = value & 8 ? "other" : "id", .client_secret = "new"},
+  };
+  uint64_t ticket = peer->ticket - (value & 4 ? 1 : 0);
+  int status = value & 2 ? GCN__EINVAL : 0;
+  bool token = (peer->ask == GCN__ASK_TOKEN) != ((value & 64) != 0);
+  if (token) {
+    struct gcn__span text = value & 8 ? GCN__SPAN("") : GCN__SPAN("granted");
+    gcn__engine_grant(peer->engine, ticket, status, text, value, peer->now_ms);
+  } else {
+    gcn__engine_offer(peer->engine, ticket, status, offers,
+                      value & 16 ? 0 : 1 + (value & 1), peer->now_ms);
+  }
   drain(peer);
 }
 
@@ -171,7 +291,7 @@ static void operate(struct peer* peer, struct gcn__span* input) {
   uint8_t code = (uint8_t)input->data[0];
   uint8_t value = (uint8_t)input->data[1];
   *input = gcn__span_skip(*input, 2);
-  enum gcn__wire_index wire = (enum gcn__wire_index)(value % GCN__WIRE_COUNT);
+  enum gcn__wire_index wire = wire_of(peer, value);
   struct gcn__span part = *input;
   switch ((enum operation)(code % OPERATION_COUNT)) {
   case GOOD_ANSWER: answer(peer, wire); break;
@@ -188,6 +308,9 @@ static void operate(struct peer* peer, struct gcn__span* input) {
   case PASS_TIME: pass_time(peer, value); break;
   case USER_CALL: user_call(peer, value); break;
   case END_LINK: end_link(peer, wire); break;
+  case FOCUS: peer->slot = value % CONN_COUNT; break;
+  case REPLY: reply(peer, value); break;
+  case WISH: wish(peer, value); break;
   case OPERATION_COUNT: break;
   }
   link_all(peer);
@@ -204,26 +327,49 @@ static void finish(struct peer* peer) {
   if (gcn__engine_state(peer->engine) != GCN__STATE_CLOSED) abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  struct peer peer = {.now_ms = 1000};
+static struct gcn__settings settings_of(uint8_t kind) {
+  struct gcn__settings settings = GCN__SETTINGS_DEFAULT;
+  settings.shard_names_target = 1; /* so that there are several */
+  settings.shard_count_max = 3;
+  settings.rotate_spread_ms = 0;
+  if (kind & PINGS) settings.ping_ms = 15000;
+  if (kind & PARTS) settings.body_size_max = 1;
+  settings.channel_keeps = (kind & SHORT_LIVED) == 0;
+  return settings;
+}
+
+static bool make_engine(struct peer* peer, uint8_t kind,
+                        const struct gcn__proxy_env* proxies) {
+  const bool asks = (kind & (ASKS_CREDENTIALS | ASKS_TOKEN)) != 0;
   const struct gcn__engine_options options = {
-      .mem = {counted, &peer},
-      .settings = GCN__SETTINGS_DEFAULT,
+      .mem = {counted, peer},
+      .settings = settings_of(kind),
+      .proxies = kind & PROXY ? proxies : NULL,
       .entropy = {fill, NULL},
       .seed = 1,
       .login_url = "http://127.0.0.1:1",
       .api_url = "http://127.0.0.1:1",
-      .client_id = "id",
-      .client_secret = "secret",
+      .client_id = asks ? NULL : "id",
+      .client_secret = asks ? NULL : "secret",
       .user_agent = "fuzz",
       .plaintext = true,
+      .asks_credentials = (kind & ASKS_CREDENTIALS) != 0,
+      .asks_token = (kind & ASKS_TOKEN) != 0,
   };
-  if (gcn__engine_new(&options, &peer.engine) != 0) return 0;
-  if (gcn__engine_topic_add(peer.engine, GCN__SPAN("v2.a")) != 0) abort();
+  return gcn__engine_new(&options, &peer->engine) == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const struct gcn__proxy_env proxies = {
+      .own_proxy = "http://u:p@127.0.0.1:2", .own_no_proxy = ""};
+  struct peer peer = {.now_ms = 1000};
+  const char* name = "v2.a";
+  if (size == 0 || !make_engine(&peer, data[0], &proxies)) return 0;
+  if (gcn__engine_topics_add(peer.engine, &name, 1) != 0) abort();
   gcn__engine_command(peer.engine, GCN__COMMAND_START, peer.now_ms);
   drain(&peer);
   link_all(&peer);
-  struct gcn__span input = gcn__span(data, size);
+  struct gcn__span input = gcn__span(data + 1, size - 1);
   while (input.size >= 2)
     operate(&peer, &input);
   finish(&peer);

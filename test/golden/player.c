@@ -11,19 +11,33 @@
 
 #include <stdlib.h>
 
-enum { BEGIN_MS = 1000000, TURN_COUNT_MAX = 10000, CUT_SIZE_MAX = 40 };
+enum {
+  BEGIN_MS = 1000000,
+  TURN_COUNT_MAX = 10000,
+  CUT_SIZE_MAX = 40,
+  NAME_SIZE = 16,
+  ALIKE_MAX = 5, /* verdicts that are alike, told one by one */
+};
 
-static const char* const wire_names[] = {"login", "api", "stream"};
+/* The first connection's wires have no number. */
+static const char* name_wire(enum gcn__wire_index wire, char name[NAME_SIZE]) {
+  static const char* const roles[] = {"login", "api", "stream"};
+  unsigned slot = wire == GCN__WIRE_LOGIN ? 0 : ((unsigned)wire - 1) / 2;
+  const char* role = roles[gcn__wire_role(wire)];
+  if (slot == 0) return role;
+  snprintf(name, NAME_SIZE, "%s%u", role, slot + 1);
+  return name;
+}
 
 enum gcn__wire_index player_wire(const char* name) {
+  char own[NAME_SIZE];
   for (int i = 0; i < GCN__WIRE_COUNT; i++) {
-    if (strcmp(name, wire_names[i]) == 0) return (enum gcn__wire_index)i;
+    enum gcn__wire_index wire = (enum gcn__wire_index)i;
+    if (strcmp(name, name_wire(wire, own)) == 0) return wire;
   }
   fail_msg("no wire is called %s", name);
   return GCN__WIRE_COUNT;
 }
-
-/* --- making --------------------------------------------------------------- */
 
 static int fill_zeros(void* ctx, void* data, size_t size) {
   (void)ctx;
@@ -63,7 +77,7 @@ void player_init(struct player* player, enum cut cut) {
   gcn__rng_seed(&player->rng, 99);
   player->log = open_memstream(&player->log_text, &player->log_size);
   open_notes(player);
-  const struct gcn__engine_options options = {
+  player->options = (struct gcn__engine_options){
       .mem = gcn__mem_libc,
       .log = {keep_log, player, GCN__LOG_DEBUG},
       .settings = GCN__SETTINGS_DEFAULT,
@@ -77,7 +91,39 @@ void player_init(struct player* player, enum cut cut) {
       .user_agent = "test",
       .plaintext = true,
   };
-  assert_int_equal(gcn__engine_new(&options, &player->engine), 0);
+}
+
+void player_set(struct player* player, const char* name, uint64_t value) {
+  struct gcn__settings* settings = &player->options.settings;
+  assert_null(player->engine);
+#define SET_FIELD(field, standard)                                             \
+  if (strcmp(name, #field) == 0) {                                             \
+    settings->field = value;                                                   \
+    return;                                                                    \
+  }
+  GCN__SETTINGS_MAP(SET_FIELD)
+#undef SET_FIELD
+  fail_msg("no setting is called %s", name);
+}
+
+void player_proxy(struct player* player, const char* text) {
+  assert_null(player->engine);
+  snprintf(player->proxy_text, sizeof player->proxy_text, "%s", text);
+  player->proxies.own_proxy = player->proxy_text;
+  player->options.proxies = &player->proxies;
+}
+
+void player_asks(struct player* player, enum gcn__ask_kind kind) {
+  assert_null(player->engine);
+  player->options.client_id = NULL;
+  player->options.client_secret = NULL;
+  player->options.asks_credentials = kind == GCN__ASK_CREDENTIALS;
+  player->options.asks_token = kind == GCN__ASK_TOKEN;
+}
+
+void player_begin(struct player* player) {
+  if (player->engine != NULL) return;
+  assert_int_equal(gcn__engine_new(&player->options, &player->engine), 0);
 }
 
 void player_deinit(struct player* player) {
@@ -88,27 +134,73 @@ void player_deinit(struct player* player) {
   free(player->log_text);
 }
 
-/* --- turns ---------------------------------------------------------------- */
-
 static void take_output(struct player* player, enum gcn__wire_index wire) {
   struct gcn__span bytes = gcn__engine_output(player->engine, wire);
   if (bytes.size == 0) return;
   assert_int_equal(player->links[wire], LINK_UP);
-  print_sent(player->sends[wire], wire_names[wire], bytes);
+  char name[NAME_SIZE];
+  print_sent(player->sends[wire], name_wire(wire, name), bytes);
   gcn__engine_sent(player->engine, wire, bytes.size);
+}
+
+/* Of many verdicts that are alike only the first are told one by one. */
+static bool is_one_of_many(struct player* player,
+                           const struct gcn__effect* effect) {
+  bool topic = effect->kind == GCN__EFFECT_TOPIC;
+  bool same = topic && player->alike > 0 &&
+              player->last_verdict == effect->topic.verdict;
+  if (!same && player->alike > ALIKE_MAX) {
+    print_more(player->effects, player->last_verdict,
+               player->alike - ALIKE_MAX);
+  }
+  player->alike = same ? player->alike + 1 : topic;
+  if (topic) player->last_verdict = effect->topic.verdict;
+  return player->alike > ALIKE_MAX;
+}
+
+static void end_of_many(struct player* player) {
+  if (player->alike > ALIKE_MAX) {
+    print_more(player->effects, player->last_verdict,
+               player->alike - ALIKE_MAX);
+  }
+  player->alike = 0;
 }
 
 static void note_effect(struct player* player,
                         const struct gcn__effect* effect) {
-  print_effect(player->effects, wire_names[effect->wire], effect);
+  char name[NAME_SIZE];
+  if (is_one_of_many(player, effect)) return;
+  print_effect(player->effects, name_wire(effect->wire, name), effect);
+  if (effect->kind == GCN__EFFECT_ASK) {
+    player->tickets[1] = player->tickets[0];
+    player->tickets[0] = effect->ask.ticket;
+  }
   if (effect->kind != GCN__EFFECT_STATE) return;
   if (effect->transition.failure == NULL) return;
   fprintf(player->log, "%s\n", effect->transition.failure->text);
 }
 
+void player_react(struct player* player, struct player_reaction reaction) {
+  assert_true(player->reaction_count < PLAYER_REACTIONS_MAX);
+  player->reactions[player->reaction_count++] = reaction;
+}
+
+static void react(struct player* player, const struct gcn__effect* effect) {
+  const struct player_reaction next = player->reactions[0];
+  if (player->reaction_count == 0 || next.kind != effect->kind) return;
+  bool state = effect->kind == GCN__EFFECT_STATE;
+  if (state && next.state != effect->transition.to) return;
+  player->reaction_count--;
+  memmove(&player->reactions[0], &player->reactions[1],
+          player->reaction_count * sizeof next);
+  fprintf(player->effects, ">   in which the user acts\n");
+  gcn__engine_command(player->engine, next.commands, player->now_ms);
+}
+
 static void perform(struct player* player, const struct gcn__effect* effect) {
   enum link_phase* link = &player->links[effect->wire];
   note_effect(player, effect);
+  react(player, effect);
   if (effect->kind == GCN__EFFECT_OPEN) {
     assert_int_equal(*link, LINK_NONE); /* P6 */
     *link = LINK_OPENING;
@@ -132,16 +224,54 @@ static void turn(struct player* player) {
 
 static void run(struct player* player) {
   int count = 0;
+  if (player->holding) return;
   do {
     turn(player);
     assert_true(++count < TURN_COUNT_MAX);
   } while (gcn__engine_busy(player->engine));
 }
 
-/* --- facts ---------------------------------------------------------------- */
+void player_hold(struct player* player) {
+  player->holding = true;
+}
+
+/* As the client's mailbox has it: bits, and the last of the two wins. */
+static void keep_commands(struct player* player, unsigned commands) {
+  const unsigned either = GCN__COMMAND_START | GCN__COMMAND_STOP;
+  if (commands & either) player->held &= ~either;
+  player->held |= commands;
+}
+
+void player_release(struct player* player) {
+  unsigned commands = player->held;
+  player->holding = false;
+  player->held = 0;
+  gcn__engine_command(player->engine, commands, player->now_ms);
+  run(player);
+}
 
 void player_command(struct player* player, unsigned commands) {
+  if (player->holding) {
+    keep_commands(player, commands);
+    return;
+  }
   gcn__engine_command(player->engine, commands, player->now_ms);
+  run(player);
+}
+
+void player_offer(struct player* player, unsigned age, int status,
+                  const struct gcn__offer* offers, size_t count) {
+  bool taken = gcn__engine_offer(player->engine, player->tickets[age], status,
+                                 offers, count, player->now_ms);
+  if (!taken) fprintf(player->effects, "> too late\n");
+  run(player);
+}
+
+void player_grant(struct player* player, unsigned age, int status,
+                  const char* token, double life_s) {
+  bool taken = gcn__engine_grant(player->engine, player->tickets[age], status,
+                                 gcn__span_str(token), life_s, player->now_ms);
+  if (!taken) fprintf(player->effects, "> too late\n");
   run(player);
 }
 
@@ -165,6 +295,7 @@ static size_t next_cut(struct player* player, size_t size) {
 void player_received(struct player* player, enum gcn__wire_index wire,
                      struct gcn__span bytes) {
   assert_int_equal(player->links[wire], LINK_UP);
+  assert_false(player->holding); /* bytes are borrowed for a turn */
   while (bytes.size > 0 && player->links[wire] == LINK_UP) {
     size_t size = next_cut(player, bytes.size);
     /* A copy of its own, so that a read beyond it is seen. */
@@ -222,12 +353,11 @@ void player_excuse(struct player* player) {
   run(player);
 }
 
-/* --- notes ---------------------------------------------------------------- */
-
 char* player_notes(struct player* player) {
   char* text = NULL;
   size_t size = 0;
   FILE* out = open_memstream(&text, &size);
+  end_of_many(player);
   close_notes(player);
   fputs(player->effects_text, out);
   for (int i = 0; i < GCN__WIRE_COUNT; i++)

@@ -19,10 +19,29 @@ enum cut { CUT_WHOLE, CUT_BYTES, CUT_RANDOM, CUT_COUNT };
 
 enum link_phase { LINK_NONE, LINK_OPENING, LINK_UP };
 
+/* What the user does inside a callback. */
+struct player_reaction {
+  enum gcn__effect_kind kind; /* that he is told, ... */
+  enum gcn__state state;      /* ... if it is a change of state: to this */
+  unsigned commands;
+};
+
+enum { PLAYER_REACTIONS_MAX = 4 };
+
 struct player {
-  struct gcn__engine* engine;
+  struct gcn__engine* engine; /* NULL until the first fact */
+  struct gcn__engine_options options;
+  struct gcn__proxy_env proxies;
+  char proxy_text[200];
+  uint64_t tickets[2]; /* of the last question, and of the one before */
+  unsigned alike;      /* verdicts of one kind in a row */
+  enum gcn__verdict last_verdict;
   enum cut cut;
   struct gcn__rng rng; /* of the cuts */
+  bool holding;        /* the loop does not run, ... */
+  unsigned held;       /* ... so these commands wait */
+  struct player_reaction reactions[PLAYER_REACTIONS_MAX]; /* in their order */
+  unsigned reaction_count;
   uint64_t now_ms;
   enum link_phase links[GCN__WIRE_COUNT];
   /* Of the present step: effects in their order, then what was sent on each
@@ -39,14 +58,33 @@ struct player {
   size_t log_size;
 };
 
-/* Called with one of "login", "api", "stream".  Aborts on any other. */
+/* Called with one of "login", "api", "stream", "api2", "stream2", ...  Aborts
+ * on any other. */
 enum gcn__wire_index player_wire(const char* name);
 
 void player_init(struct player* player, enum cut cut);
 void player_deinit(struct player* player);
 
+/* What the engine is made with; before the first fact only. */
+void player_set(struct player* player, const char* name, uint64_t value);
+void player_proxy(struct player* player, const char* text);
+void player_asks(struct player* player, enum gcn__ask_kind kind);
+/* Makes the engine, if there is none yet. */
+void player_begin(struct player* player);
+/* When that is told next, and what was to be reacted to before has been, the
+ * user does this from inside the callback. */
+void player_react(struct player* player, struct player_reaction reaction);
+/* The user does several things before the loop runs. */
+void player_hold(struct player* player);
+void player_release(struct player* player);
+
 /* Facts.  Each runs the engine until it has nothing more to do. */
 void player_command(struct player* player, unsigned commands);
+/* `age` 0: to the last question; 1: to the one before. */
+void player_offer(struct player* player, unsigned age, int status,
+                  const struct gcn__offer* offers, size_t count);
+void player_grant(struct player* player, unsigned age, int status,
+                  const char* token, double life_s);
 void player_linked(struct player* player, enum gcn__wire_index wire);
 void player_received(struct player* player, enum gcn__wire_index wire,
                      struct gcn__span bytes);

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* --- effects -------------------------------------------------------------- */
+enum { BODY_SHOWN_SIZE = 1000 };
 
 static void put(FILE* out, const char* before, struct gcn__span span) {
   if (span.data == NULL) return;
@@ -36,8 +36,8 @@ static const char* error_name(int error) {
 }
 
 static void print_failure(FILE* out, const struct gcn__failure* failure) {
-  static const char* const layers[] = {"NONE", "DNS", "TCP",     "TLS",
-                                       "HTTP", "WS",  "SERVICE", "CLIENT"};
+  static const char* const layers[] = {
+      "NONE", "DNS", "TCP", "TLS", "HTTP", "WS", "SERVICE", "CLIENT", "PROXY"};
   fprintf(out, ">   failure %s %s", error_name(failure->error),
           layers[failure->layer]);
   if (failure->http_status != 0) {
@@ -53,9 +53,15 @@ static void print_failure(FILE* out, const struct gcn__failure* failure) {
   fprintf(out, ": %s\n", failure->text);
 }
 
+/* Most transcripts have one only. */
+static void print_shard(FILE* out, unsigned shard) {
+  if (shard > 0) fprintf(out, ", shard %u", shard);
+}
+
 static void print_transition(FILE* out, const struct gcn__transition* t) {
   fprintf(out, "> state %s -> %s by %s", gcn__state_name(t->from),
           gcn__state_name(t->to), gcn__input_name(t->input));
+  print_shard(out, t->shard);
   if (t->to == GCN__STATE_CONNECTING) {
     fprintf(out, ", attempt %" PRIu64, t->attempt);
   }
@@ -78,14 +84,35 @@ static void print_event(FILE* out, const char* kind,
           event->connection);
 }
 
+static const char* const verdicts[] = {"pending", "permitted", "rejected",
+                                       "unknown"};
+
+void print_more(FILE* out, enum gcn__verdict verdict, unsigned count) {
+  fprintf(out, "> and %u more %s\n", count, verdicts[verdict]);
+}
+
 static void print_topic(FILE* out, const struct gcn__topic_result* result) {
-  static const char* const verdicts[] = {"pending", "permitted", "rejected",
-                                         "unknown"};
   put(out, "> topic ", result->topic);
   fprintf(out, " %s", verdicts[result->verdict]);
   put(out, ": ", result->reason);
   put(out, ", missing ", result->missing);
   fprintf(out, "\n");
+}
+
+static void print_gap(FILE* out, const struct gcn__gap* gap) {
+  fprintf(out, "> gap from %" PRIu64 " to %" PRIu64 " by %s", gap->from_ms,
+          gap->to_ms, gcn__input_name(gap->cause));
+  print_shard(out, gap->shard);
+  if (gap->certainty == GCN__CERTAINTY_POSSIBLE) fprintf(out, ", possible");
+  fprintf(out, "%s\n", gap->partial ? ", partial" : "");
+}
+
+static void print_rotation(FILE* out, const struct gcn__rotation* rotation) {
+  fprintf(out, "> rotation by %s", gcn__input_name(rotation->cause));
+  print_shard(out, rotation->shard);
+  fprintf(out, ", %s, overlap %" PRIu64 ", duplicates %" PRIu64 "\n",
+          rotation->proven ? "proven" : "not proven", rotation->overlap_ms,
+          rotation->duplicates);
 }
 
 void print_effect(FILE* out, const char* wire,
@@ -103,15 +130,19 @@ void print_effect(FILE* out, const char* wire,
   case GCN__EFFECT_NOTICE: print_event(out, "notice", &effect->event); return;
   case GCN__EFFECT_HEARTBEAT: fprintf(out, "> heartbeat\n"); return;
   case GCN__EFFECT_TOPIC: print_topic(out, &effect->topic); return;
-  case GCN__EFFECT_GAP:
-    fprintf(out, "> gap from %" PRIu64 " to %" PRIu64 " by %s\n",
-            effect->gap.from_ms, effect->gap.to_ms,
-            gcn__input_name(effect->gap.cause));
+  case GCN__EFFECT_GAP: print_gap(out, &effect->gap); return;
+  case GCN__EFFECT_ROTATION: print_rotation(out, &effect->rotation); return;
+  case GCN__EFFECT_ASK:
+    fprintf(out, "> ask %s%s\n",
+            effect->ask.kind == GCN__ASK_TOKEN ? "token" : "credentials",
+            effect->ask.refused ? ", the last was refused" : "");
+    return;
+  case GCN__EFFECT_REFRESHED:
+    put(out, "> refreshed ", effect->refresh_token);
+    fprintf(out, "\n");
     return;
   }
 }
-
-/* --- what was sent -------------------------------------------------------- */
 
 /* The end of `text` in `bytes`; fails if it is not there. */
 static const char* after(struct gcn__span bytes, const char* text) {
@@ -128,6 +159,18 @@ static struct gcn__span header(struct gcn__span head, const char* name) {
   return gcn__span(value, (size_t)(end - value));
 }
 
+/* Of a long list of topics the number is enough. */
+static void put_body(FILE* out, struct gcn__span body) {
+  if (body.size <= BODY_SHOWN_SIZE) {
+    put(out, " ", body);
+    return;
+  }
+  unsigned count = 0;
+  for (size_t i = 0; i < body.size; i++)
+    count += body.data[i] == '{';
+  fprintf(out, " [%u names, %zu bytes]", count, body.size);
+}
+
 static size_t print_request(FILE* out, const char* wire,
                             struct gcn__span bytes) {
   size_t head_size = (size_t)(after(bytes, "\r\n\r\n") - bytes.data);
@@ -139,8 +182,8 @@ static size_t print_request(FILE* out, const char* wire,
   size_t body_size =
       length.data == NULL ? 0 : (size_t)strtoul(length.data, NULL, 10);
   assert_true(head_size + body_size <= bytes.size);
-  if (body_size > 0)
-    put(out, " ", gcn__span(bytes.data + head_size, body_size));
+  struct gcn__span body = gcn__span(bytes.data + head_size, body_size);
+  if (body_size > 0) put_body(out, body);
   fprintf(out, "\n");
   return head_size + body_size;
 }

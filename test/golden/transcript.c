@@ -11,7 +11,13 @@
 
 #include <stdlib.h>
 
-enum { PATH_SIZE = 4096, BYTES_SIZE_MAX = 65536, LINE_SIZE = 4096 };
+enum {
+  PATH_SIZE = 4096,
+  BYTES_SIZE_MAX = 262144,
+  LINE_SIZE = 4096,
+  WORD_SIZE = 100,
+  NAME_COUNT_MAX = 2000,
+};
 
 struct reader {
   struct player* player;
@@ -20,8 +26,6 @@ struct reader {
   FILE* out;        /* the text as it should be */
   char line[LINE_SIZE];
 };
-
-/* --- bytes ---------------------------------------------------------------- */
 
 struct bytes {
   struct gcn__buf buf;
@@ -118,7 +122,42 @@ static void add_frame(struct bytes* bytes, const char* words) {
   add(bytes, payload, size);
 }
 
-/* --- lines ---------------------------------------------------------------- */
+/* "v2.#.x 1 950": the name with each number in its place. */
+struct series {
+  char before[WORD_SIZE];
+  char after[WORD_SIZE];
+  unsigned first;
+  unsigned last;
+};
+
+static bool read_series(const char* words, struct series* series) {
+  if (strchr(words, '#') == NULL) return false;
+  int count = sscanf(words, "%99[^#]#%99s %u %u", series->before, series->after,
+                     &series->first, &series->last);
+  assert_int_equal(count, 4);
+  assert_true(series->last - series->first < NAME_COUNT_MAX);
+  return true;
+}
+
+static void add_permits(struct bytes* bytes, const char* words) {
+  struct series series;
+  assert_true(read_series(words, &series));
+  end_answer(bytes);
+  add_line(bytes, "HTTP/1.1 200 OK");
+  add_line(bytes, "Content-Length: *");
+  add_line(bytes, "");
+  add_line(bytes, "{\"entities\":[");
+  for (unsigned i = series.first; i <= series.last; i++) {
+    char entry[3 * WORD_SIZE];
+    snprintf(entry, sizeof entry,
+             "%s{\"id\":\"%s%u%s\",\"state\":"
+             "\"Permitted\"}",
+             i == series.first ? "" : ",", series.before, i, series.after);
+    add_line(bytes, entry);
+  }
+  add_line(bytes, "]}");
+  end_answer(bytes);
+}
 
 static bool peek_line(const struct reader* reader, char line[LINE_SIZE]) {
   if (*reader->next == '\0') return false;
@@ -154,6 +193,11 @@ static bool add_data_line(struct bytes* bytes, const char* line) {
     add_frame(bytes, rest);
     return true;
   }
+  rest = after_word(line, "permit");
+  if (rest != NULL) {
+    add_permits(bytes, rest);
+    return true;
+  }
   rest = after_word(line, "bytes");
   if (rest == NULL) return false;
   end_answer(bytes);
@@ -176,16 +220,15 @@ static void play_received(struct reader* reader, const char* words) {
   gcn__buf_deinit(&bytes.buf);
 }
 
-/* --- facts ---------------------------------------------------------------- */
-
-static void play_command(struct reader* reader, const char* words) {
+static unsigned read_commands(const char* words) {
   static const struct {
     const char* name;
     enum gcn__command command;
   } commands[] = {{"START", GCN__COMMAND_START},
                   {"STOP", GCN__COMMAND_STOP},
                   {"CLOSE", GCN__COMMAND_CLOSE},
-                  {"HURRY", GCN__COMMAND_HURRY}};
+                  {"HURRY", GCN__COMMAND_HURRY},
+                  {"ROTATE", GCN__COMMAND_ROTATE}};
   unsigned set = 0;
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
     if (strstr(words, commands[i].name) != NULL) {
@@ -193,27 +236,144 @@ static void play_command(struct reader* reader, const char* words) {
     }
   }
   assert_true(set != 0);
-  player_command(reader->player, set);
+  return set;
+}
+
+static void play_command(struct reader* reader, const char* words) {
+  player_command(reader->player, read_commands(words));
+}
+
+static enum gcn__state read_state(const char* word) {
+  for (int s = 0; s < GCN__STATE_COUNT; s++) {
+    enum gcn__state state = (enum gcn__state)s;
+    if (strcmp(word, gcn__state_name(state)) == 0) return state;
+  }
+  fail_msg("no state is called %s", word);
+  return GCN__STATE_IDLE;
+}
+
+static void play_react(struct reader* reader, const char* words) {
+  char word[WORD_SIZE];
+  int size = 0;
+  assert_int_equal(sscanf(words, "%99s%n", word, &size), 1);
+  struct player_reaction reaction = {.kind = GCN__EFFECT_ASK};
+  if (strcmp(word, "ask") != 0) {
+    reaction.kind = GCN__EFFECT_STATE;
+    reaction.state = read_state(word);
+  }
+  reaction.commands = read_commands(words + size);
+  player_react(reader->player, reaction);
+}
+
+static void play_hold(struct reader* reader, const char* words) {
+  (void)words;
+  player_hold(reader->player);
+}
+
+static void play_release(struct reader* reader, const char* words) {
+  (void)words;
+  player_release(reader->player);
+}
+
+/* Names, as the user gives them: one array. */
+struct names {
+  char texts[NAME_COUNT_MAX][WORD_SIZE];
+  const char* list[NAME_COUNT_MAX];
+  size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+add_name(struct names* names, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  assert_true(names->count < NAME_COUNT_MAX);
+  char* text = names->texts[names->count];
+  vsnprintf(text, WORD_SIZE, format, args);
+  names->list[names->count++] = text;
+  va_end(args);
+}
+
+static struct names* read_names(const char* words) {
+  struct names* names = calloc(1, sizeof *names);
+  assert_non_null(names);
+  struct series series;
+  if (read_series(words, &series)) {
+    for (unsigned i = series.first; i <= series.last; i++)
+      add_name(names, "%s%u%s", series.before, i, series.after);
+    return names;
+  }
+  char word[WORD_SIZE];
+  int size = 0;
+  while (sscanf(words, "%99s%n", word, &size) == 1) {
+    add_name(names, "%s", word);
+    words += size;
+  }
+  return names;
 }
 
 static void play_subscribe(struct reader* reader, const char* words) {
   struct gcn__engine* engine = reader->player->engine;
-  assert_int_equal(gcn__engine_topic_add(engine, gcn__span_str(words)), 0);
+  struct names* names = read_names(words);
+  int error = gcn__engine_topics_add(engine, names->list, names->count);
+  free(names);
+  assert_int_equal(error, 0);
   player_command(reader->player, GCN__COMMAND_TOPICS);
 }
 
 static void play_unsubscribe(struct reader* reader, const char* words) {
   struct gcn__engine* engine = reader->player->engine;
-  assert_int_equal(gcn__engine_topic_remove(engine, gcn__span_str(words)), 0);
+  struct names* names = read_names(words);
+  size_t count = names->count;
+  size_t removed = gcn__engine_topics_remove(engine, names->list, count);
+  free(names);
+  assert_true(removed == count);
   player_command(reader->player, GCN__COMMAND_TOPICS);
+}
+
+/* "late" is 1, and skipped. */
+static unsigned skip_late(const char** words) {
+  const char* rest = after_word(*words, "late");
+  if (rest == NULL) return 0;
+  *words = rest;
+  return 1;
+}
+
+static void play_offer(struct reader* reader, const char* words) {
+  char texts[4][WORD_SIZE];
+  unsigned age = skip_late(&words);
+  if (strcmp(words, "error") == 0) {
+    player_offer(reader->player, age, GCN__EINVAL, NULL, 0);
+    return;
+  }
+  int count = sscanf(words, "%99s %99s %99s %99s", texts[0], texts[1], texts[2],
+                     texts[3]);
+  const struct gcn__offer offers[] = {
+      {.client_id = texts[0], .client_secret = texts[1]},
+      {.client_id = texts[2], .client_secret = texts[3]},
+  };
+  assert_true(count == 2 || count == 4);
+  player_offer(reader->player, age, 0, offers, (size_t)count / 2);
+}
+
+static void play_grant(struct reader* reader, const char* words) {
+  char token[WORD_SIZE];
+  double life_s = 0;
+  unsigned age = skip_late(&words);
+  if (strcmp(words, "error") == 0) {
+    player_grant(reader->player, age, GCN__EINVAL, "", 0);
+    return;
+  }
+  assert_int_equal(sscanf(words, "%99s %lf", token, &life_s), 2);
+  player_grant(reader->player, age, 0, token, life_s);
 }
 
 static void play_credentials(struct reader* reader, const char* words) {
   char id[100];
   char secret[100];
   assert_int_equal(sscanf(words, "%99s %99s", id, secret), 2);
-  assert_int_equal(gcn__engine_credentials(reader->player->engine, id, secret),
-                   0);
+  const struct gcn__offer offer = {.client_id = id, .client_secret = secret};
+  struct gcn__engine* engine = reader->player->engine;
+  assert_int_equal(gcn__engine_credentials(engine, &offer), 0);
   player_command(reader->player, GCN__COMMAND_CREDENTIALS);
 }
 
@@ -271,6 +431,28 @@ static void play_other(struct reader* reader, const char* words) {
   if (!same) fail_msg("%s.txt is not what happens", words);
 }
 
+/* What the engine is made with. */
+static bool play_option(struct reader* reader) {
+  const char* words = after_word(reader->line, "set");
+  if (words != NULL) {
+    char name[WORD_SIZE];
+    unsigned long value = 0;
+    assert_int_equal(sscanf(words, "%99s %lu", name, &value), 2);
+    player_set(reader->player, name, value);
+    return true;
+  }
+  words = after_word(reader->line, "proxy");
+  if (words != NULL) {
+    player_proxy(reader->player, words);
+    return true;
+  }
+  words = after_word(reader->line, "asks");
+  if (words == NULL) return false;
+  bool token = strcmp(words, "token") == 0;
+  player_asks(reader->player, token ? GCN__ASK_TOKEN : GCN__ASK_CREDENTIALS);
+  return true;
+}
+
 static void play_fact(struct reader* reader) {
   static const struct {
     const char* word;
@@ -282,6 +464,9 @@ static void play_fact(struct reader* reader) {
       {"ended", play_ended},         {"wait", play_wait},
       {"pause", play_pause},         {"resume", play_resume},
       {"excuse", play_excuse},       {"play", play_other},
+      {"offer", play_offer},         {"grant", play_grant},
+      {"hold", play_hold},           {"release", play_release},
+      {"react", play_react},
   };
   for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
     const char* words = after_word(reader->line, facts[i].word);
@@ -299,6 +484,9 @@ static void play_line(struct reader* reader) {
   if (reader->line[0] == '#' || reader->line[0] == '\0') return;
   if (getenv("GCN_GOLDEN_VERBOSE") != NULL)
     print_message("# %s\n", reader->line);
+  if (play_option(reader)) return;
+  bool other = after_word(reader->line, "play") != NULL;
+  if (!other) player_begin(reader->player);
   play_fact(reader);
   char* notes = player_notes(reader->player);
   fputs(notes, reader->out);

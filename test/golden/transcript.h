@@ -4,22 +4,32 @@
  *
  *   # a comment
  *   play streaming               another transcript first
- *   subscribe v2.a               the user's wishes, each with its command
- *   unsubscribe v2.a
+ *   set ping_ms 15000            one of core/settings.h;
+ *   proxy http://HOST:PORT       before the first fact, like
+ *   asks credentials             or asks token
+ *   subscribe v2.a v2.b          the user's wishes, each with its command; "#"
+ *   unsubscribe v2.a             in "v2.#.x 1 950" stands for 1, 2, ... 950
  *   credentials ID SECRET
- *   command START                or STOP, CLOSE, HURRY, several at once
+ *   command START                or STOP, CLOSE, HURRY, ROTATE, several at once
+ *   offer ID SECRET ID SECRET    answers the last "ask credentials"; "offer
+ *   grant TOKEN 3600             late ..." the one before; "offer error": none
  *   linked api                   the link asked for is up
  *   received api                 bytes, made of the lines that follow:
  *   | HTTP/1.1 200 OK              a line with its CRLF; the last one of an
  *   | Content-Length: *            answer (its body) has none; * is filled in
  *   |
  *   | {"id":"c"}
+ *   permit v2.#.x 1 950            a whole answer: those are permitted
  *   frame text {"a":1}             a server's frame: text, binary, ping, pong,
  *   frame close 1001 bye           close; \xHH stands for a byte
  *   bytes \x81\x05                 as they are
  *   ended api ECONNRESET         or EOF, ECONNREFUSED
  *   wait 100                     milliseconds, or "wait deadline"
  *   pause, resume, excuse
+ *   hold                         what follows comes before the loop runs
+ *   release                      and the loop runs
+ *   react ask STOP               the user's commands, from inside the callback
+ *   react AUTHENTICATING STOP    that tells it next
  *
  * Lines that begin with ">" are what the engine answers to the fact above them.
  */

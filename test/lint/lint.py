@@ -42,7 +42,8 @@ OURS = {
     'client': ['base', 'codec', 'dialect', 'core', 'engine', 'loop', 'client',
                'gcnotify.h', 'gcnotify'],
     'sim': ['base', 'codec', 'dialect', 'sim', 'gcnotify/errno.h'],
-    'cli': ['base', 'codec', 'sim', 'cli', 'gcnotify.h', 'gcnotify'],
+    'cli': ['base', 'codec', 'core/record-reader.h', 'core/replay.h', 'sim',
+            'cli', 'gcnotify.h', 'gcnotify'],
     'node': ['node', 'gcnotify.h', 'gcnotify'],
 }
 

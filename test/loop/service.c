@@ -67,16 +67,55 @@ struct gcn__sim_counters service_counters(struct service* service) {
   return counters;
 }
 
+struct gcn__sim_visits service_visits(struct service* service,
+                                      enum gcn__sim_endpoint endpoint) {
+  struct gcn__sim_visits visits;
+  gcn__sim_visits(gcn__sim_listen_service(service->listen), endpoint, &visits);
+  return visits;
+}
+
+uint64_t service_calls(struct service* service) {
+  struct gcn__sim_counters counters = service_counters(service);
+  return counters.rest_calls + counters.token_calls;
+}
+
+static void on_time(uv_timer_t* timer) {
+  *(bool*)timer->data = true;
+}
+
+void service_live(struct service* service, uint64_t duration_ms) {
+  uv_timer_t timer;
+  bool over = false;
+  uv_update_time(service->loop);
+  uv_timer_init(service->loop, &timer);
+  timer.data = &over;
+  uv_timer_start(&timer, on_time, duration_ms, 0);
+  harness_until(service->loop, &over);
+  harness_close((uv_handle_t*)&timer);
+}
+
+gcn_stats_t service_stats(const struct user* user) {
+  gcn_stats_t stats = {.size = sizeof stats};
+  assert_int_equal(gcn_client_stats(user->client, &stats), 0);
+  assert_int_equal(stats.nevers, 0);
+  return stats;
+}
+
 void service_subscribe(struct user* user, const char* topic) {
   const char* const topics[] = {topic};
   assert_int_equal(gcn_client_subscribe(user->client, topics, 1), 0);
 }
 
-void service_begin(struct user* user, struct service* service) {
-  gcn_options_t options = user_options(user, service->url);
-  user_new(user, service->loop, &options);
+void service_begin_with(struct user* user, struct service* service,
+                        const gcn_options_t* options) {
+  user_new(user, service->loop, options);
   service_subscribe(user, topic_text);
   assert_int_equal(gcn_client_start(user->client), 0);
+}
+
+void service_begin(struct user* user, struct service* service) {
+  gcn_options_t options = user_options(user, service->url);
+  service_begin_with(user, service, &options);
 }
 
 void service_open_plain(struct service* service, uv_loop_t* loop) {
@@ -86,6 +125,12 @@ void service_open_plain(struct service* service, uv_loop_t* loop) {
 
 void service_stream(struct user* user, struct service* service) {
   service_begin(user, service);
+  harness_until(service->loop, &user->streaming);
+}
+
+void service_stream_with(struct user* user, struct service* service,
+                         const gcn_options_t* options) {
+  service_begin_with(user, service, options);
   harness_until(service->loop, &user->streaming);
 }
 

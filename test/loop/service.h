@@ -9,6 +9,7 @@
 #include "user.h"
 
 #include "loop/system.h"
+#include "sim/ledger.h"
 #include "sim/listen.h"
 #include "sim/pki.h"
 
@@ -36,13 +37,26 @@ void service_emit_many(struct service* service, unsigned count);
 /* Takes a rule of sim/script.h. */
 void service_do(struct service* service, const char* rule);
 struct gcn__sim_counters service_counters(struct service* service);
+/* What the service's ledger says of one endpoint. */
+struct gcn__sim_visits service_visits(struct service* service,
+                                      enum gcn__sim_endpoint endpoint);
+/* Requests that cost the REST limit or a token. */
+uint64_t service_calls(struct service* service);
+/* Lets so much time pass. */
+void service_live(struct service* service, uint64_t duration_ms);
 
 void service_subscribe(struct user* user, const char* topic);
 /* A started user who wants topic_text. */
 void service_begin(struct user* user, struct service* service);
+/* The same with options of his own. */
+void service_begin_with(struct user* user, struct service* service,
+                        const gcn_options_t* options);
 /* The same, up to STREAMING. */
 void service_stream(struct user* user, struct service* service);
+void service_stream_with(struct user* user, struct service* service,
+                         const gcn_options_t* options);
 void service_await_events(struct user* user, unsigned count);
+gcn_stats_t service_stats(const struct user* user);
 
 /* What a service with TLS needs; its certificate is for 127.0.0.1. */
 struct secure {

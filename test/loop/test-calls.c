@@ -264,6 +264,12 @@ static int be_a_child(gcn_client_t* client, size_t* live_size) {
   if (gcn_client_close(client, NULL) != GCN_EFORKED) return 2;
   if (gcn_client_post(client, on_ordered_post, NULL) != GCN_EFORKED) return 3;
   if (gcn_client_stats(client, &stats) != GCN_EFORKED) return 4;
+  if (gcn_client_stats_json(client, NULL, 0) != GCN_EFORKED) return 7;
+  if (gcn_client_metrics(client, NULL, 0) != GCN_EFORKED) return 8;
+  if (gcn_client_record(client, NULL, 0) != GCN_EFORKED) return 9;
+  if (gcn_client_rotate(client) != GCN_EFORKED) return 10;
+  if (gcn_client_set_grant(client, NULL) != GCN_EFORKED) return 11;
+  if (gcn_token_done(client, 1, 0, "t", 1) != GCN_EFORKED) return 12;
   gcn_client_unref(client);
   if (gcn_client_abandon(client) != 0) return 5;
   return *live_size == 0 ? 0 : 6;

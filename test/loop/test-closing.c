@@ -71,9 +71,19 @@ static void test_close_from_every_callback(void** state) {
     struct service service;
     struct user user = {.act = close_at_moment, .act_seed = moment};
     options.sim.heartbeat_ms = 50;
+    options.sim.refresh_token = "s3cr3t-refresh";
     service_open(&service, loop, &options);
-    service_begin(&user, &service);
-    if (moment != USER_TOPIC) harness_until(loop, &user.streaming);
+    gcn_options_t user_opts = user_options(&user, service.url);
+    user_opts.latency_ms_max = 50;
+    user_opts.overlap_ms = 1000;
+    if (moment == USER_ASK) user_opts.credentials_cb = user_on_ask;
+    if (moment == USER_REFRESH) user_opts.grant = GCN_GRANT_REFRESH_TOKEN;
+    user_opts.refresh_token = "s3cr3t-refresh";
+    service_begin_with(&user, &service, &user_opts);
+    bool early =
+        moment == USER_TOPIC || moment == USER_ASK || moment == USER_REFRESH;
+    if (!early) harness_until(loop, &user.streaming);
+    if (moment == USER_ROTATION) gcn_client_rotate(user.client);
     if (moment == USER_EVENT) service_emit_many(&service, 20);
     if (moment == USER_GAP) service_do(&service, "tcp.reset");
     if (moment == USER_NOTICE) service_do(&service, "ws.closing 1s");
@@ -83,6 +93,45 @@ static void test_close_from_every_callback(void** state) {
     assert_int_equal(user.counts[moment], 1);
     user_finish(&user);
     assert_int_equal(user.counts[moment], 1);
+    service_close(&service);
+    assert_int_equal(harness_handles(loop), 0);
+  }
+}
+
+/* How far the successor is. */
+static bool successor_is_at(struct service* service, int stage) {
+  struct gcn__sim_counters counters = service_counters(service);
+  switch (stage) {
+  case 0: return counters.channels == 2;
+  case 1: return counters.upgrades == 2;
+  case 2: return counters.sockets_open == 2;
+  case 3: return counters.subscribes == 2;
+  default: return counters.sockets == 2 && counters.sockets_open == 1;
+  }
+}
+
+/* Close, stop, and stop with a start behind it, while a channel is replaced. */
+static void test_end_with_a_successor(void** state) {
+  uv_loop_t* loop = *state;
+  for (int i = 0; i < 15; i++) {
+    struct service service;
+    struct user user = {.client = NULL};
+    service_open_plain(&service, loop);
+    gcn_options_t options = user_options(&user, service.url);
+    options.latency_ms_max = 50;
+    options.overlap_ms = 1000;
+    service_stream_with(&user, &service, &options);
+    assert_int_equal(gcn_client_rotate(user.client), 0);
+    while (!successor_is_at(&service, i % 5))
+      uv_run(loop, UV_RUN_ONCE);
+    if (i >= 5) gcn_client_stop(user.client);
+    if (i >= 5) harness_until(loop, &user.idle);
+    if (i >= 5) assert_int_equal(gcn_client_state(user.client), GCN_IDLE);
+    if (i >= 10) user.streaming = false;
+    if (i >= 10) gcn_client_start(user.client);
+    if (i >= 10) harness_until(loop, &user.streaming);
+    user_finish(&user);
+    assert_int_equal(user.unproven, 0);
     service_close(&service);
     assert_int_equal(harness_handles(loop), 0);
   }
@@ -193,6 +242,7 @@ int main(void) {
       LOOP_TEST(test_close_from_every_state_callback),
       LOOP_TEST(test_close_outside_in_every_state),
       LOOP_TEST(test_close_from_every_callback),
+      LOOP_TEST(test_end_with_a_successor),
       LOOP_TEST(test_close_when_the_peer_is_frozen),
       LOOP_TEST(test_two_clients),
       LOOP_TEST(test_sigpipe_is_left_alone),

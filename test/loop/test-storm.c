@@ -45,6 +45,7 @@ static void act_at_random(struct user* user, enum user_moment moment) {
   case 12: user_post(user); break;
   case 13: gcn_client_unref(client); break;
   case 14: gcn_client_ref(client); break;
+  case 15: error = gcn_client_rotate(client); break;
   default: break;
   }
   assert_int_equal(error, expected);

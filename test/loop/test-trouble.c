@@ -84,10 +84,22 @@ static unsigned next_random(struct user* user) {
   return user->act_seed >> 16;
 }
 
+/* At once, later (see on_storm), wrong, or not at all. */
+static void answer_at_random(struct user* user) {
+  static const gcn_credentials_t offers[] = {
+      {.client_id = "id", .client_secret = "s3cr3t-wrong"},
+      {.client_id = "id", .client_secret = "s3cr3t"}};
+  unsigned dice = next_random(user) % 8;
+  if (dice < 2) return;
+  user->asked = false;
+  gcn_credentials_done(user->client, user->ticket, dice == 2 ? UV_EIO : 0,
+                       &offers[dice == 3 ? 0 : 1], 1);
+}
+
 static void act_at_random(struct user* user, enum user_moment moment) {
   gcn_client_t* client = user->client;
   const char* const topics[] = {topic_text, other_text};
-  (void)moment;
+  if (moment == USER_ASK) answer_at_random(user);
   if (user->told > STORM_CALLS) {
     user_close(user);
     return;
@@ -105,6 +117,12 @@ static void act_at_random(struct user* user, enum user_moment moment) {
   case 9: gcn_client_set_credentials(client, "id", "s3cr3t"); break;
   case 10: gcn_client_reconnect_now(client); break;
   case 11: user_post(user); break;
+  case 12:
+  case 13: gcn_client_rotate(client); break;
+  case 14: gcn_client_set_credentials(client, "id", "s3cr3t-wrong"); break;
+  case 15: gcn_client_unsubscribe(client, topics, 2); break;
+  case 16: gcn_client_unref(client); break;
+  case 17: gcn_client_ref(client); break;
   default: break;
   }
 }
@@ -129,6 +147,7 @@ static void on_storm(uv_timer_t* timer) {
     if (user->closing || (i + round) % 10 != 0) continue;
     gcn_client_resume(user->client);
     gcn_client_start(user->client);
+    if (user->asked) answer_at_random(user);
     if (round > STORM_ROUNDS) user_close(user);
   }
 }
@@ -140,8 +159,27 @@ static bool all_closed(const struct storm* storm) {
   return true;
 }
 
+/* Some have two connections, some are asked for credentials, some wait for
+ * nothing. */
+static gcn_options_t storm_options(struct user* user,
+                                   const struct service* service, unsigned i) {
+  gcn_options_t options = user_options(user, service->url);
+  options.latency_ms_max = 20;
+  options.overlap_ms = 200;
+  options.stagger_ms = 1;
+  options.phase_ms = 300;
+  user->several = true; /* any of them may have two for a while */
+  if (i % 3 == 0) options.connection_names_max = 1;
+  if (i % 4 == 1) options.credentials_cb = user_on_ask;
+  if (i % 4 == 1) options.client_id = options.client_secret = NULL;
+  if (i % 2 == 0) options.rotate_ms = 300;
+  if (i % 2 == 0) options.rotate_jitter_ms = 100;
+  return options;
+}
+
 static void test_storm(void** state) {
   uv_loop_t* loop = *state;
+  gcn_hub_t* hub;
   struct gcn__sim_listen_options options = service_options();
   struct service service;
   struct storm* storm = calloc(1, sizeof *storm);
@@ -150,23 +188,33 @@ static void test_storm(void** state) {
   options.sim.channels_max = 1000;
   service_open(&service, loop, &options);
   storm->service = &service;
+  assert_int_equal(gcn_hub_new(&hub, loop, NULL), 0);
   for (unsigned i = 0; i < STORM_USERS; i++) {
     struct user* user = &storm->users[i];
     user->act = act_at_random;
     user->act_seed = i + 1;
-    service_begin(user, &service);
+    gcn_options_t user_opts = storm_options(user, &service, i);
+    if (i % 5 == 4) user_opts.hub = hub;
+    service_begin_with(user, &service, &user_opts);
   }
+  gcn_hub_release(hub);
   uv_timer_init(loop, &storm->timer);
   storm->timer.data = storm;
   uv_timer_start(&storm->timer, on_storm, 1, 5);
   while (!all_closed(storm))
     uv_run(loop, UV_RUN_ONCE);
   unsigned events = 0;
+  unsigned rotations = 0;
+  unsigned questions = 0;
   for (unsigned i = 0; i < STORM_USERS; i++) {
     assert_int_equal(storm->users[i].late, 0);
     events += storm->users[i].counts[USER_EVENT];
+    rotations += storm->users[i].counts[USER_ROTATION];
+    questions += storm->users[i].counts[USER_ASK];
   }
   assert_true(events > 0);
+  assert_true(rotations > 0);
+  assert_true(questions > 0);
   assert_int_equal(gcn__sim_listen_connections(service.listen) > 300, 0);
   harness_close((uv_handle_t*)&storm->timer);
   service_close(&service);

@@ -27,21 +27,32 @@ static void leave(struct user* user, enum user_moment moment) {
 
 static void on_state(gcn_client_t* client, const gcn_transition_t* transition) {
   struct user* user = enter(client, USER_STATE);
-  assert_int_equal(transition->from, user->state);
-  assert_int_equal(gcn_client_state(client), transition->to);
+  unsigned index = transition->connection_index;
+  assert_in_range(index, 0, GCN_CONNECTION_COUNT_MAX - 1);
+  assert_int_equal(transition->from, user->states[index]);
+  user->several = user->several || index != 0;
+  if (!user->several) {
+    assert_int_equal(gcn_client_state(client), transition->to);
+  }
   assert_int_not_equal(transition->to, GCN_CLOSED);
   assert_non_null(transition->reason);
+  if (transition->from == GCN_STREAMING) user->connections--;
+  if (transition->to == GCN_STREAMING) user->connections++;
+  user->states[index] = transition->to;
   user->state = transition->to;
   user->seen |= 1u << transition->to;
   user->streaming = transition->to == GCN_STREAMING;
   user->backing_off = transition->to == GCN_BACKING_OFF;
   user->idle = transition->to == GCN_IDLE;
+  user->retry_in = transition->retry_in;
   if (transition->failure != NULL) {
     const gcn_failure_t* failure = transition->failure;
     assert_non_null(failure->text);
     assert_non_null(failure->correlation_id);
     user->failure = failure->error;
     user->failure_layer = failure->layer;
+    user->failure_op = failure->op;
+    user->retry_after = failure->retry_after;
     strncpy(user->failure_text, failure->text, sizeof user->failure_text - 1);
   }
   leave(user, USER_STATE);
@@ -53,6 +64,15 @@ static void on_event(gcn_client_t* client, const gcn_event_t* event) {
   assert_true(event->topic.size > 0);
   assert_true(event->received_unix_ms > 1500000000000);
   assert_true(event->received_ms <= uv_now(user->loop));
+  /* Of this moment, not of another stream's last sign of life. */
+  assert_true(event->received_ms + 5000 > uv_now(user->loop));
+  assert_true(event->correlation_id.size < sizeof user->last_id);
+  memset(user->last_id, 0, sizeof user->last_id);
+  if (event->correlation_id.size > 0) {
+    memcpy(user->last_id, event->correlation_id.data,
+           event->correlation_id.size);
+  }
+  user->last_generation = event->generation;
   user->last_sequence = event->sequence;
   user->any_event = true;
   leave(user, USER_EVENT);
@@ -74,7 +94,13 @@ static void on_gap(gcn_client_t* client, const gcn_gap_t* gap) {
   uint64_t loop_ms = gap->to_ms - gap->from_ms;
   assert_in_range(wall_ms, loop_ms, loop_ms + 1000);
   assert_non_null(gap->cause);
+  assert_true(gap->topics != NULL || gap->topic_count == 0);
+  for (size_t i = 0; i < gap->topic_count; i++) {
+    assert_memory_equal(gap->topics[i].data, "v2.", 3);
+  }
   user->last_gap = *gap;
+  user->last_gap.topics = NULL; /* no longer valid */
+  user->gap_topics = gap->topic_count;
   user->any_gap = true;
   leave(user, USER_GAP);
 }
@@ -94,6 +120,8 @@ static void on_log(void* data, gcn_log_level_t level, const char* line) {
   (void)level;
   user->log_lines++;
   assert_null(strstr(line, "s3cr3t"));
+  const char* wanted = user->log_wanted;
+  if (wanted != NULL && strstr(line, wanted) != NULL) user->log_seen = true;
   strncpy(user->log_line, line, sizeof user->log_line - 1);
 }
 
@@ -104,6 +132,32 @@ static void on_post(gcn_client_t* client, int status, void* arg) {
   user->post_status = status;
   user->posted = true;
   leave(user, USER_POST);
+}
+
+static void on_rotation(gcn_client_t* client, const gcn_rotation_t* rotation) {
+  struct user* user = enter(client, USER_ROTATION);
+  assert_non_null(rotation->cause);
+  user->last_rotation = *rotation;
+  if (!rotation->proven) user->unproven++;
+  user->rotated = true;
+  leave(user, USER_ROTATION);
+}
+
+static void on_refresh(gcn_client_t* client, const char* refresh_token) {
+  struct user* user = enter(client, USER_REFRESH);
+  snprintf(user->refresh_token, sizeof user->refresh_token, "%s",
+           refresh_token);
+  user->refreshed = true;
+  leave(user, USER_REFRESH);
+}
+
+void user_on_ask(gcn_client_t* client, uint64_t ticket, int refused) {
+  struct user* user = enter(client, USER_ASK);
+  assert_int_not_equal(ticket, user->ticket);
+  user->ticket = ticket;
+  user->refused = refused;
+  user->asked = true;
+  leave(user, USER_ASK);
 }
 
 static void on_close(gcn_client_t* client) {
@@ -130,6 +184,9 @@ gcn_options_t user_options(struct user* user, const char* url) {
   options.gap_cb = on_gap;
   options.heartbeat_cb = on_heartbeat;
   options.notice_cb = on_notice;
+  options.rotation_cb = on_rotation;
+  options.refresh_cb = on_refresh;
+  options.proxy = "";
   options.log_cb = on_log;
   options.log_level = GCN_LOG_DEBUG;
   options.data = user;
@@ -147,6 +204,7 @@ void user_new(struct user* user, uv_loop_t* loop,
               const gcn_options_t* options) {
   user->loop = loop;
   user->state = GCN_IDLE;
+  memset(user->states, 0, sizeof user->states);
   assert_int_equal(gcn_client_new(&user->client, loop, options), 0);
 }
 

@@ -19,6 +19,9 @@ enum user_moment {
   USER_HEARTBEAT,
   USER_NOTICE,
   USER_POST,
+  USER_ROTATION,
+  USER_ASK, /* for credentials or a token */
+  USER_REFRESH,
   USER_MOMENTS
 };
 
@@ -38,26 +41,49 @@ struct user {
   bool backing_off;
   bool idle; /* told IDLE */
   bool posted;
-  int failure; /* of the last transition that had one */
+  /* Several connections: told one by one; the members above and below are about
+   * what was told last. */
+  gcn_state_t states[GCN_CONNECTION_COUNT_MAX];
+  bool several;         /* a second one was told of, or will be */
+  unsigned connections; /* how many of them stream by what was told */
+  int failure;          /* of the last transition that had one */
   gcn_layer_t failure_layer;
+  gcn_op_t failure_op;
+  int64_t retry_after;
+  uint64_t retry_in;
   char failure_text[GCN_FAILURE_TEXT_SIZE];
+  char last_id[64]; /* CorrelationId of the last event */
+  uint32_t last_generation;
   bool any_event;
   uint64_t last_sequence;
   bool any_topic;
   gcn_verdict_t last_verdict;
   bool any_gap;
   gcn_gap_t last_gap;
+  size_t gap_topics; /* of the last gap */
   int post_status;
+  bool rotated;
+  unsigned unproven;
+  gcn_rotation_t last_rotation;
+  bool asked;
+  uint64_t ticket;
+  int refused;
+  bool refreshed;
+  char refresh_token[128];
 
   /* Called at the end of every callback but the close callback. */
   void (*act)(struct user* user, enum user_moment moment);
   unsigned act_seed; /* for act */
   unsigned log_lines;
+  const char* log_wanted; /* NULL, or text that a line may hold */
+  bool log_seen;
   char log_line[512];
 };
 
 /* Plaintext options for a service at `url`, with short waits. */
 gcn_options_t user_options(struct user* user, const char* url);
+/* For options.credentials_cb and options.token_cb: only notes the ticket. */
+void user_on_ask(gcn_client_t* client, uint64_t ticket, int refused);
 /* Makes the client; it must work. */
 void user_new(struct user* user, uv_loop_t* loop, const gcn_options_t* options);
 /* A client of whoever listens at this port of 127.0.0.1. */

@@ -19,9 +19,13 @@ static int fill_zeros(void* ctx, void* data, size_t size) {
 
 int peer_init(struct peer* peer, const struct gcn__mem* mem) {
   *peer = (struct peer){.now_ms = BEGIN_MS};
+  struct gcn__settings settings = GCN__SETTINGS_DEFAULT;
+  settings.shard_names_target = 1;
+  settings.shard_count_max = 2;
+  settings.channel_burst = 20;
   const struct gcn__engine_options options = {
       .mem = *mem,
-      .settings = GCN__SETTINGS_DEFAULT,
+      .settings = settings,
       .entropy = {fill_zeros, NULL},
       .seed = 1,
       .login_url = "http://gc.test:81",
@@ -40,44 +44,65 @@ void peer_deinit(struct peer* peer) {
   peer->engine = NULL;
 }
 
-/* --- the service ---------------------------------------------------------- */
+/* Behind what has not been sent yet. */
+static void say(struct peer_link* link, const void* bytes, size_t size) {
+  assert_in_range(size, 1, sizeof link->answer - link->answer_size);
+  memcpy(link->answer + link->answer_size, bytes, size);
+  link->answer_size += size;
+}
 
 static void answer(struct peer_link* link, const char* body) {
-  int size = snprintf(link->answer, sizeof link->answer,
+  char text[PEER_ANSWER_SIZE];
+  int size = snprintf(text, sizeof text,
                       "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
                       strlen(body), body);
-  assert_in_range(size, 1, sizeof link->answer - 1);
-  link->answer_size = (size_t)size;
+  assert_in_range(size, 1, sizeof text - 1);
+  say(link, text, (size_t)size);
 }
 
 static void answer_upgrade(struct peer_link* link) {
   /* The answer to the key that zeros make. */
-  int size = snprintf(link->answer, sizeof link->answer,
-                      "HTTP/1.1 101 Switching Protocols\r\n"
-                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                      "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"
-                      "\r\n");
-  link->answer_size = (size_t)size;
+  static const char text[] =
+      "HTTP/1.1 101 Switching Protocols\r\n"
+      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n";
+  say(link, text, sizeof text - 1);
   link->upgraded = true;
 }
 
-static void answer_frame(struct peer_link* link, struct gcn__span frame) {
-  bool close = ((unsigned char)frame.data[0] & 0x0f) == 0x8;
-  if (!close) return;
-  memcpy(link->answer, "\x88\x02\x03\xe8", 4); /* 1000 */
-  link->answer_size = 4;
+static void answer_frame(struct peer_link* link, unsigned opcode) {
+  static const char pong[] = "{\"topicName\":\"channel.metadata\","
+                             "\"eventBody\":{\"message\":\"pong\"}}";
+  static const char head[] = {(char)0x81, (char)(sizeof pong - 1)};
+  if (opcode == 0x1) {
+    say(link, head, sizeof head);
+    say(link, pong, sizeof pong - 1);
+  }
+  if (opcode != 0x8) return;
+  say(link, "\x88\x02\x03\xe8", 4); /* 1000 */
+  link->closing = true;
+}
+
+/* Short masked frames, one or more. */
+static void answer_frames(struct peer_link* link, struct gcn__span frames) {
+  while (frames.size > 0) {
+    const unsigned char* at = (const unsigned char*)frames.data;
+    answer_frame(link, at[0] & 0x0fu);
+    frames = gcn__span_skip(frames, 6 + (at[1] & 0x7fu));
+  }
 }
 
 static void serve(struct peer_link* link, struct gcn__span asked) {
   if (link->upgraded) {
-    answer_frame(link, asked);
+    answer_frames(link, asked);
   } else if (gcn__span_starts(asked, "POST /oauth/token")) {
     answer(link, "{\"access_token\":\"" PEER_TOKEN "\",\"token_type\":"
                  "\"bearer\",\"expires_in\":86399}");
   } else if (gcn__span_starts(asked, "POST /api")) {
     answer(link, "{\"connectUri\":\"ws://gc.test:82/channels/" PEER_CHANNEL
                  "\",\"id\":\"" PEER_CHANNEL "\"}");
-  } else if (gcn__span_starts(asked, "PUT /api")) {
+  } else if (gcn__span_starts(asked, "PUT /api") ||
+             gcn__span_starts(asked, "GET /api")) {
     answer(link, "{\"entities\":[{\"id\":\"v2.a\",\"state\":\"Permitted\"},"
                  "{\"id\":\"v2.b\",\"state\":\"Rejected\","
                  "\"missingPermissions\":[\"a:b\",\"c:d\"]}]}");
@@ -86,8 +111,6 @@ static void serve(struct peer_link* link, struct gcn__span asked) {
     answer_upgrade(link);
   }
 }
-
-/* --- the driver ----------------------------------------------------------- */
 
 static void take_output(struct peer* peer, enum gcn__wire_index wire) {
   struct gcn__span bytes = gcn__engine_output(peer->engine, wire);
@@ -107,6 +130,7 @@ static void perform(struct peer* peer, const struct gcn__effect* effect) {
     *link = (struct peer_link){.open = false};
   }
   if (effect->kind == GCN__EFFECT_EVENT) peer->event_count++;
+  if (effect->kind == GCN__EFFECT_ROTATION) peer->rotation_count++;
   if (effect->kind != GCN__EFFECT_STATE) return;
   if (effect->transition.to == GCN__STATE_STREAMING) peer->stream_count++;
 }
@@ -172,14 +196,27 @@ bool peer_reach(struct peer* peer, enum gcn__state state, uint64_t limit_ms) {
   return true;
 }
 
+/* A stream that nobody is about to close. */
+static enum gcn__wire_index open_stream(const struct peer* peer) {
+  int wire = GCN__WIRE_STREAM;
+  while (wire < GCN__WIRE_COUNT) {
+    const struct peer_link* link = &peer->links[wire];
+    if (link->upgraded && !link->closing && link->answer_size == 0) break;
+    wire += 2;
+  }
+  return (enum gcn__wire_index)wire;
+}
+
 void peer_send_events(struct peer* peer, unsigned count) {
   static const char text[] = "{\"topicName\":\"v2.a\",\"eventBody\":{\"x\":1}}";
-  struct peer_link* link = &peer->links[GCN__WIRE_STREAM];
+  enum gcn__wire_index wire = open_stream(peer);
+  if (wire >= GCN__WIRE_COUNT) return;
+  struct peer_link* link = &peer->links[wire];
   for (unsigned i = 0; i < count && link->upgraded; i++) {
     char frame[64] = {(char)0x81, (char)(sizeof text - 1)};
     memcpy(frame + 2, text, sizeof text - 1);
-    gcn__engine_received(peer->engine, GCN__WIRE_STREAM,
-                         gcn__span(frame, 1 + sizeof text), peer->now_ms);
+    gcn__engine_received(peer->engine, wire, gcn__span(frame, 1 + sizeof text),
+                         peer->now_ms);
     run(peer);
   }
 }

@@ -3,7 +3,8 @@
  * A service and a driver in one, for an engine over plaintext wires.
  *
  * It answers every request as a friendly service would, links every link, and
- * lets time pass when there is nothing else to do.  It allocates nothing, so
+ * lets time pass when there is nothing else to do.  A second topic is one too
+ * many for a connection.  It allocates nothing, so
  * that a failing allocator is the engine's matter alone.
  */
 #ifndef GCN_TEST_ENGINE_PEER_H
@@ -11,9 +12,10 @@
 
 #include "engine/engine.h"
 
-#define PEER_SECRET  "SECRET-1"
-#define PEER_TOKEN   "TOKEN-1"
-#define PEER_CHANNEL "CHANNEL-1"
+#define PEER_SECRET       "SECRET-1"
+#define PEER_OTHER_SECRET "SECRET-2"
+#define PEER_TOKEN        "TOKEN-1"
+#define PEER_CHANNEL      "CHANNEL-1"
 
 enum { PEER_ANSWER_SIZE = 1024 };
 
@@ -21,6 +23,7 @@ struct peer_link {
   bool open;
   bool up;
   bool upgraded;
+  bool closing;                  /* the engine has said goodbye */
   char answer[PEER_ANSWER_SIZE]; /* still to be sent */
   size_t answer_size;
 };
@@ -31,6 +34,7 @@ struct peer {
   struct peer_link links[GCN__WIRE_COUNT];
   uint64_t event_count;  /* told by the engine */
   uint64_t stream_count; /* changes to STREAMING */
+  uint64_t rotation_count;
 };
 
 /* 0, GCN__ENOMEM. */
@@ -41,7 +45,7 @@ void peer_command(struct peer* peer, unsigned commands);
 /* Goes on until the engine is in `state`; false if that takes more than
  * `limit_ms`. */
 bool peer_reach(struct peer* peer, enum gcn__state state, uint64_t limit_ms);
-/* Sends events, one by one; stops early if the stream ends. */
+/* Sends events, one by one, on one of the streams; stops early if it ends. */
 void peer_send_events(struct peer* peer, unsigned count);
 /* Lets time pass and answers what is asked. */
 void peer_wait(struct peer* peer, uint64_t delay_ms);

@@ -23,6 +23,7 @@ unsigned fsm_grid_armed_by(unsigned verbs) {
       {GCN__VERB_ALIVE, GCN__TIMER_STABLE},
       {GCN__VERB_ALIVE, GCN__TIMER_PROBE},
       {GCN__VERB_ALIVE, GCN__TIMER_SILENCE},
+      {GCN__VERB_PING, GCN__TIMER_PING},
   };
   unsigned timers = 0;
   for (size_t i = 0; i < sizeof arms / sizeof arms[0]; i++) {
@@ -153,8 +154,6 @@ char* fsm_grid_print(void) {
   fclose(out);
   return text;
 }
-
-/* --- the document --------------------------------------------------------- */
 
 static char* read_file(const char* path) {
   FILE* file = fopen(path, "rb");

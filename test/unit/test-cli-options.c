@@ -17,7 +17,7 @@
 
 #include "cli/cli.h"
 
-enum { WORDS_MAX = 16 };
+enum { WORDS_MAX = 24 };
 
 /* The arguments are split at '|'.  Returns what parse returned. */
 static bool parse(struct gcn__tail_options* options, const char* arguments,
@@ -46,14 +46,19 @@ static void test_defaults(void** state) {
   struct gcn__tail_options options;
   int exit_code = -1;
   assert_true(parse(&options, "v2.a", &exit_code));
-  assert_int_equal(options.topic_count, 1);
-  assert_string_equal(options.topics[0], "v2.a");
+  assert_int_equal(options.topics.count, 1);
+  assert_string_equal(options.topics.names[0], "v2.a");
   assert_false(options.form_given);
   assert_int_equal(options.count, 0);
   assert_true(options.retries_max == UINT64_MAX);
   assert_int_equal(options.on_gap, GCN__ON_GAP_WARN);
   assert_int_equal(options.color, GCN__CHOICE_AUTO);
   assert_null(options.match);
+  assert_null(options.record_path);
+  assert_null(options.metrics_path);
+  assert_int_equal(options.metrics_ms, 15000);
+  assert_int_equal(options.connections, 0);
+  assert_int_equal(options.log_format, GCN__LOG_FORMAT_TEXT);
   gcn__tail_options_deinit(&options);
 }
 
@@ -88,6 +93,21 @@ static void test_everything(void** state) {
   assert_int_equal(options.retries_max, 0);
   assert_non_null(options.match);
   gcn__tail_options_deinit(&options);
+
+  assert_true(parse(&options,
+                    "--log-format|logfmt|--stats-interval|5s|--metrics=m|"
+                    "--metrics-interval|1m|--record|r|--connections|18|"
+                    "--rotate-after|12h|--rotate-spread=1s|--ping|30s|v2.a",
+                    &exit_code));
+  assert_int_equal(options.log_format, GCN__LOG_FORMAT_LOGFMT);
+  assert_int_equal(options.stats_ms, 5000);
+  assert_int_equal(options.metrics_ms, 60000);
+  assert_int_equal(options.connections, 18);
+  assert_int_equal(options.rotate_ms, 43200000);
+  assert_int_equal(options.spread_ms, 1000);
+  assert_int_equal(options.ping_ms, 30000);
+  assert_true(options.metrics_path != NULL && options.record_path != NULL);
+  gcn__tail_options_deinit(&options);
 }
 
 static void test_refused(void** state) {
@@ -117,6 +137,19 @@ static void test_refused(void** state) {
       "t|-o|raw|--heartbeat",
       "two words",
       "t|--meta=yes",
+      "t|--log-format|xml",
+      "t|--stats-interval|0s",
+      "t|--metrics|",
+      "t|--metrics-interval|1s", /* of what? */
+      "t|--metrics|m|--metrics-interval|now",
+      "t|--record|",
+      "t|--connections|0",
+      "t|--connections|19",
+      "t|--connections|all",
+      "t|--rotate-after|999ms",
+      "t|--rotate-spread|x",
+      "t|--ping|0",
+      "t|--proxy|http://u:p@h:1",
       "",
   };
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -135,7 +168,7 @@ static void test_topics(void** state) {
   struct gcn__tail_options options;
   int exit_code = -1;
   assert_true(parse(&options, "v2.a|v2.b|V2.A|v2.a", &exit_code));
-  assert_int_equal(options.topic_count, 2);
+  assert_int_equal(options.topics.count, 2);
   gcn__tail_options_deinit(&options);
 
   char longest[202] = "";
@@ -165,8 +198,8 @@ static void test_topics_file(void** state) {
   (void)state;
   struct gcn__tail_options options;
   assert_true(parse_file(&options, "# mine\n\n v2.a \r\n\tv2.b\nv2.a\nv2.c"));
-  assert_int_equal(options.topic_count, 3);
-  assert_string_equal(options.topics[2], "v2.c");
+  assert_int_equal(options.topics.count, 3);
+  assert_string_equal(options.topics.names[2], "v2.c");
   gcn__tail_options_deinit(&options);
   assert_false(parse_file(&options, "v2.a\nv2 b\n"));
   gcn__tail_options_deinit(&options);
@@ -174,20 +207,69 @@ static void test_topics_file(void** state) {
   gcn__tail_options_deinit(&options);
 }
 
-static void test_too_many_topics(void** state) {
+/* Thousands, also named twice and in another case. */
+static void test_many_topics(void** state) {
   (void)state;
-  static char text[16 * 1001 + 1];
+  enum { COUNT = 5000, LINE_SIZE = 16 };
+  static char text[2 * COUNT * LINE_SIZE + 1];
   size_t size = 0;
-  for (int i = 0; i < 1000; i++) {
-    size += (size_t)snprintf(text + size, sizeof text - size, "v2.t%d\n", i);
+  for (int i = 0; i < 2 * COUNT; i++) {
+    size += (size_t)snprintf(text + size, sizeof text - size, "%s.t%d\n",
+                             i < COUNT ? "v2" : "V2", i % COUNT);
   }
   struct gcn__tail_options options;
   assert_true(parse_file(&options, text));
-  assert_int_equal(options.topic_count, 1000);
+  assert_int_equal(options.topics.count, COUNT);
+  assert_string_equal(options.topics.names[COUNT - 1], "v2.t4999");
   gcn__tail_options_deinit(&options);
-  snprintf(text + size, sizeof text - size, "v2.more\n");
-  assert_false(parse_file(&options, text));
-  gcn__tail_options_deinit(&options);
+}
+
+static void test_too_many_topics(void** state) {
+  (void)state;
+  struct gcn__topic_list list = {0};
+  char topic[32];
+  for (int i = 0; i < GCN_TOPIC_COUNT_MAX; i++) {
+    snprintf(topic, sizeof topic, "v2.t%d", i);
+    assert_null(gcn__topic_list_add(&list, gcn__span_str(topic)));
+  }
+  assert_null(gcn__topic_list_add(&list, GCN__SPAN("v2.t7"))); /* is there */
+  assert_non_null(gcn__topic_list_add(&list, GCN__SPAN("v2.more")));
+  assert_int_equal(list.count, GCN_TOPIC_COUNT_MAX);
+  gcn__topic_list_deinit(&list);
+}
+
+/* Every option of the table has a line in the help text. */
+static void test_help_names_every_option(void** state) {
+  (void)state;
+  static const char* const names[] = {
+      "--proxy URL",
+      "--no-proxy LIST",
+      "--client-cert FILE",
+      "--client-key FILE",
+      "--client-key-password-file",
+      "--grant NAME",
+      "--refresh-token-file",
+      "--assertion-file",
+      "--org-name NAME",
+      "--log-format",
+      "--stats-interval",
+      "--metrics FILE",
+      "--metrics-interval",
+      "--record FILE",
+      "--connections N",
+      "--rotate-after",
+      "--rotate-spread",
+      "--ping TIME",
+      "USR1",
+      "USR2",
+  };
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    bool found = false;
+    for (size_t part = 0; gcn__tail_usage[part] != NULL; part++) {
+      found = found || strstr(gcn__tail_usage[part], names[i]) != NULL;
+    }
+    if (!found) fail_msg("not in the help text: %s", names[i]);
+  }
 }
 
 int main(void) {
@@ -197,7 +279,9 @@ int main(void) {
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_topics),
       cmocka_unit_test(test_topics_file),
+      cmocka_unit_test(test_many_topics),
       cmocka_unit_test(test_too_many_topics),
+      cmocka_unit_test(test_help_names_every_option),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,7 +108,8 @@ static int write_lost(const struct gcn__output* output, struct gcn__buf* out) {
                                        .reason = "r",
                                        .failure = &failure,
                                        .failures = 1,
-                                       .retry_in = 1500};
+                                       .retry_in = 1500,
+                                       .connection_index = 4};
   return gcn__output_state(output, out, 0, &transition, UINT64_MAX);
 }
 
@@ -116,12 +117,14 @@ static void test_lost(void** state) {
   (void)state;
   expect(GCN__OUTPUT_JSON, write_lost,
          "{\"v\":1,\"type\":\"state\",\"time\":\"1970-01-01T00:00:00.000Z\","
-         "\"from\":\"streaming\",\"to\":\"backing off\",\"reason\":\"r\"}\n"
+         "\"from\":\"streaming\",\"to\":\"backing off\",\"reason\":\"r\","
+         "\"connectionIndex\":4}\n"
          "{\"v\":1,\"type\":\"reconnecting\","
          "\"time\":\"1970-01-01T00:00:00.000Z\",\"retryInMs\":1500,"
          "\"failures\":1,\"error\":\"GCN_EPEERCLOSE\",\"layer\":\"WebSocket\","
          "\"operation\":\"stream\",\"httpStatus\":null,\"closeCode\":1001,"
-         "\"correlationId\":null,\"text\":\"the server\\u001b closed\"}\n");
+         "\"correlationId\":null,\"text\":\"the server\\u001b closed\","
+         "\"connectionIndex\":4}\n");
   expect(GCN__OUTPUT_PRETTY, write_lost,
          "00:00:00.000  LOST  the server\\u001b closed; next attempt in 1.5 "
          "s\n");
@@ -146,9 +149,10 @@ static void test_open(void** state) {
   (void)state;
   expect(GCN__OUTPUT_JSON, write_open,
          "{\"v\":1,\"type\":\"state\",\"time\":\"1970-01-01T00:00:00.000Z\","
-         "\"from\":\"subscribing\",\"to\":\"streaming\",\"reason\":null}\n"
+         "\"from\":\"subscribing\",\"to\":\"streaming\",\"reason\":null,"
+         "\"connectionIndex\":0}\n"
          "{\"v\":1,\"type\":\"open\",\"time\":\"1970-01-01T00:00:00.000Z\","
-         "\"attempt\":2,\"outageMs\":2340}\n");
+         "\"attempt\":2,\"outageMs\":2340,\"connectionIndex\":0}\n");
   expect(GCN__OUTPUT_PRETTY, write_open,
          "00:00:00.000  STREAMING  again, after 2.3 s without a stream "
          "(attempt 2)\n");
@@ -165,12 +169,64 @@ static int write_topic(const struct gcn__output* output, struct gcn__buf* out) {
 }
 
 static int write_gap(const struct gcn__output* output, struct gcn__buf* out) {
+  const gcn_span_t topics[] = {{"v2.a", 4}, {"v2.b\"", 5}};
   const gcn_gap_t gap = {.from_unix_ms = 1000,
                          .to_unix_ms = 3500,
                          .from_ms = 7,
                          .to_ms = 2507,
-                         .cause = "reset"};
+                         .cause = "reset",
+                         .topics = topics,
+                         .topic_count = 2};
   return gcn__output_gap(output, out, 4000, &gap);
+}
+
+/* Memory was short: how many topics is known, and not which. */
+static int write_unsure(const struct gcn__output* output,
+                        struct gcn__buf* out) {
+  struct gcn__output many = *output;
+  many.many = true;
+  const gcn_gap_t gap = {.to_ms = 10,
+                         .cause = "audit",
+                         .certainty = GCN_CERTAINTY_POSSIBLE,
+                         .connection_index = 3,
+                         .topic_count = 1};
+  return gcn__output_gap(&many, out, 4000, &gap);
+}
+
+static int write_rotation(const struct gcn__output* output,
+                          struct gcn__buf* out) {
+  const gcn_rotation_t rotation = {
+      .cause = "due", .proven = 1, .overlap = 2100, .duplicates = 3};
+  return gcn__output_rotation(output, out, 4000, &rotation);
+}
+
+static int write_unproven(const struct gcn__output* output,
+                          struct gcn__buf* out) {
+  struct gcn__output many = *output;
+  many.many = true;
+  const gcn_rotation_t rotation = {
+      .cause = "due", .overlap = 10, .duplicates = 1, .connection_index = 2};
+  return gcn__output_rotation(&many, out, 4000, &rotation);
+}
+
+static void test_rotation(void** state) {
+  (void)state;
+  expect(GCN__OUTPUT_JSON, write_rotation,
+         "{\"v\":1,\"type\":\"rotated\",\"time\":\"1970-01-01T00:00:04.000Z\","
+         "\"cause\":\"due\",\"proven\":true,\"overlapMs\":2100,"
+         "\"duplicates\":3,\"connectionIndex\":0}\n");
+  expect(GCN__OUTPUT_PRETTY, write_rotation,
+         "00:00:04.000  ROTATED  due, nothing missed, 3 duplicates dropped, "
+         "overlap 2.1 s\n");
+  expect(GCN__OUTPUT_JSON, write_unproven,
+         "{\"v\":1,\"type\":\"rotated\",\"time\":\"1970-01-01T00:00:04.000Z\","
+         "\"cause\":\"due\",\"proven\":false,\"overlapMs\":10,"
+         "\"duplicates\":1,\"connectionIndex\":2}\n");
+  expect(GCN__OUTPUT_PRETTY, write_unproven,
+         "00:00:04.000  ROTATED  due, not proven: see the gap, 1 duplicate "
+         "dropped, overlap 10 ms [connection 2]\n");
+  expect(GCN__OUTPUT_BODY, write_rotation, "");
+  expect(GCN__OUTPUT_RAW, write_rotation, "");
 }
 
 static int write_heartbeat(const struct gcn__output* output,
@@ -197,10 +253,20 @@ static void test_others(void** state) {
          "{\"v\":1,\"type\":\"gap\",\"time\":\"1970-01-01T00:00:04.000Z\","
          "\"from\":\"1970-01-01T00:00:01.000Z\","
          "\"to\":\"1970-01-01T00:00:03.500Z\",\"ms\":2500,"
-         "\"cause\":\"reset\"}\n");
+         "\"cause\":\"reset\",\"certainty\":\"blind\",\"connectionIndex\":0,"
+         "\"topicCount\":2,\"topics\":[\"v2.a\",\"v2.b\\\"\"]}\n");
   expect(GCN__OUTPUT_PRETTY, write_gap,
          "00:00:04.000  GAP  events between 00:00:01.000 and 00:00:03.500 may "
-         "be missing (2.5 s): reset\n");
+         "be missing (2.5 s, 2 topics): reset\n");
+  expect(GCN__OUTPUT_JSON, write_unsure,
+         "{\"v\":1,\"type\":\"gap\",\"time\":\"1970-01-01T00:00:04.000Z\","
+         "\"from\":\"1970-01-01T00:00:00.000Z\","
+         "\"to\":\"1970-01-01T00:00:00.000Z\",\"ms\":10,"
+         "\"cause\":\"audit\",\"certainty\":\"possible\","
+         "\"connectionIndex\":3,\"topicCount\":1,\"topics\":null}\n");
+  expect(GCN__OUTPUT_PRETTY, write_unsure,
+         "00:00:04.000  GAP  events between 00:00:00.000 and 00:00:00.000 are "
+         "possibly missing (10 ms, 1 topic): audit [connection 3]\n");
   expect(GCN__OUTPUT_JSON, write_heartbeat,
          "{\"v\":1,\"type\":\"heartbeat\","
          "\"time\":\"1970-01-01T00:00:00.000Z\"}\n");
@@ -316,9 +382,9 @@ static void test_forms(void** state) {
 /* With no memory, or too small a buffer, at any point: an error, no more. */
 static void test_failing_memory(void** state) {
   (void)state;
-  static const write_fn writers[] = {write_event, write_decoded, write_lost,
-                                     write_open,  write_topic,   write_gap,
-                                     write_stats, write_notice};
+  static const write_fn writers[] = {
+      write_event, write_decoded, write_lost,   write_open,    write_topic,
+      write_gap,   write_stats,   write_notice, write_rotation};
   for (int form = GCN__OUTPUT_JSON; form <= GCN__OUTPUT_PRETTY; form++) {
     struct gcn__output output = {.form = (enum gcn__output_form)form};
     for (size_t i = 0; i < sizeof writers / sizeof writers[0]; i++) {
@@ -353,6 +419,7 @@ int main(void) {
       cmocka_unit_test(test_lost),
       cmocka_unit_test(test_open),
       cmocka_unit_test(test_others),
+      cmocka_unit_test(test_rotation),
       cmocka_unit_test(test_cut),
       cmocka_unit_test(test_whole),
       cmocka_unit_test(test_whole_garbage),

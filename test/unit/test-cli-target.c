@@ -248,6 +248,161 @@ static void test_secret_flag_is_refused(void** state) {
   assert_string_equal(flags.ca_path, "/ca");
 }
 
+static void set_client(void) {
+  variables[0] = "GENESYSCLOUD_OAUTHCLIENT_ID=id";
+  variables[1] = "GENESYSCLOUD_OAUTHCLIENT_SECRET=s";
+}
+
+static void test_way(void** state) {
+  (void)state;
+  char path[128];
+  set_client();
+  snprintf(path, sizeof path, "%s/secret", home);
+  write_file("secret", "key-password\n", 0600);
+  struct gcn__target target;
+  struct gcn__target_flags flags = {.cert_path = "/cert.pem",
+                                    .key_path = "/key.pem",
+                                    .key_password_path = path,
+                                    .proxy = "socks5://p:1",
+                                    .no_proxy = "a,b"};
+  assert_true(gcn__target_load(&target, &flags, ask));
+  gcn_options_t options;
+  gcn_options_init(&options);
+  gcn__target_apply(&target, &options);
+  assert_string_equal(options.client_cert_path, "/cert.pem");
+  assert_string_equal(options.client_key_path, "/key.pem");
+  assert_string_equal(options.client_key_password, "key-password");
+  assert_string_equal(options.proxy, "socks5://p:1");
+  assert_string_equal(options.no_proxy, "a,b");
+  gcn__target_deinit(&target);
+}
+
+static void test_proxy(void** state) {
+  (void)state;
+  struct gcn__target target;
+  struct gcn__target_flags flags = {0};
+  set_client();
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_null(target.proxy); /* the environment's, by curl's rules */
+  gcn__target_deinit(&target);
+  variables[2] = "GENESYSCLOUD_PROXY_HOST=p.example";
+  variables[3] = "GENESYSCLOUD_PROXY_PORT=3128";
+  variables[4] = "GENESYSCLOUD_PROXY_AUTH_USERNAME=u";
+  variables[5] = "GENESYSCLOUD_PROXY_AUTH_PASSWORD=p@ss";
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_string_equal(target.proxy, "http://u:p%40ss@p.example:3128");
+  gcn__target_deinit(&target);
+  flags.proxy = "";
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_string_equal(target.proxy, ""); /* none */
+  gcn__target_deinit(&target);
+}
+
+static void test_proxy_password_is_refused(void** state) {
+  (void)state;
+  struct gcn__target_flags flags = {0};
+  const char* why =
+      gcn__target_flag(&flags, GCN__TARGET_ARG_PROXY, "http://u:hunter2@p:1");
+  assert_non_null(why);
+  assert_null(strstr(why, "hunter2"));
+  assert_null(flags.proxy);
+  why = gcn__target_flag(&flags, GCN__TARGET_ARG_PROXY, "http://p:1");
+  assert_null(why);
+}
+
+static void test_explain(void** state) {
+  (void)state;
+  static const char* const rows[][2] = {
+      {"region: is not known", "--environment: is not known"},
+      {"client_cert_path: a", "--client-cert: a"},
+      {"refresh_token is missing", "--refresh-token-file is missing"},
+      {"https_proxy: the proxy", "https_proxy: the proxy"},
+      {"regional matters", "regional matters"},
+      {"", ""},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char text[GCN__TARGET_TEXT_SIZE];
+    gcn__target_explain(rows[i][0], text);
+    assert_string_equal(text, rows[i][1]);
+  }
+}
+
+static void test_grants(void** state) {
+  (void)state;
+  char path[128];
+  set_client();
+  snprintf(path, sizeof path, "%s/secret", home);
+  write_file("secret", "PHNh\nbWw+\n", 0600);
+  struct gcn__target target;
+  struct gcn__target_flags flags = {
+      .grant = "saml2", .assertion_path = path, .org_name = "org"};
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_int_equal(target.grant, GCN_GRANT_SAML2_BEARER);
+  assert_string_equal(target.org_name, "org");
+  gcn_credentials_t credentials = gcn__target_credentials(&target);
+  assert_string_equal(credentials.client_id, "id");
+  assert_string_equal(credentials.client_secret, "s");
+  assert_string_equal(credentials.assertion, "PHNhbWw+");
+  assert_null(credentials.refresh_token);
+  gcn__target_deinit(&target);
+
+  flags = (struct gcn__target_flags){.grant = "refresh-token",
+                                     .refresh_path = path};
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_string_equal(target.refresh_token, "PHNh");
+  gcn__target_deinit(&target);
+}
+
+static void test_grants_refused(void** state) {
+  (void)state;
+  static const struct {
+    struct gcn__target_flags flags;
+    const char* problem;
+  } rows[] = {
+      {{.grant = "password"}, "--grant 'password' has to be"},
+      {{.grant = "refresh-token"}, "need each other"},
+      {{.grant = "saml2", .org_name = "o"}, "need each other"},
+      {{.grant = "saml2", .assertion_path = "/none"}, "--org-name"},
+      {{.grant = "jwt"}, "need each other"},
+      {{.grant = "jwt", .assertion_path = "/none", .org_name = "o"},
+       "need each other"},
+      {{.grant = "jwt", .assertion_path = "/none"}, "--assertion-file /none"},
+      {{.refresh_path = "/none"}, "need each other"},
+      {{.assertion_path = "/none"}, "need each other"},
+      {{.org_name = "o"}, "need each other"},
+      {{.key_password_path = "/none"}, "--client-key-password-file /none"},
+  };
+  set_client();
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct gcn__target target;
+    if (gcn__target_load(&target, &rows[i].flags, ask)) {
+      fail_msg("row %zu is accepted", i);
+    }
+    if (strstr(target.problem, rows[i].problem) == NULL) {
+      fail_msg("row %zu: %s", i, target.problem);
+    }
+    gcn__target_deinit(&target);
+  }
+}
+
+static void test_refresh_token_is_kept(void** state) {
+  (void)state;
+  char path[128];
+  set_client();
+  snprintf(path, sizeof path, "%s/secret", home);
+  write_file("secret", "first\n", 0644);
+  struct gcn__target target;
+  struct gcn__target_flags flags = {.grant = "refresh-token",
+                                    .refresh_path = path};
+  assert_int_equal(gcn__target_keep_refresh(&flags, "second"), 0);
+  assert_true(gcn__target_load(&target, &flags, ask));
+  assert_string_equal(target.refresh_token, "second");
+  assert_string_equal(target.warning, ""); /* 0600 by now */
+  gcn__target_deinit(&target);
+  flags.refresh_path = "/dev/null";
+  assert_int_equal(gcn__target_keep_refresh(&flags, "third"), -2);
+}
+
 static enum gcn__profile_found find(const char* text, const char* key,
                                     char value[64]) {
   struct gcn__buf out;
@@ -317,6 +472,13 @@ int main(void) {
       CASE(test_broken_profile),
       CASE(test_urls),
       CASE(test_ca),
+      CASE(test_way),
+      CASE(test_proxy),
+      cmocka_unit_test(test_proxy_password_is_refused),
+      cmocka_unit_test(test_explain),
+      CASE(test_grants),
+      CASE(test_grants_refused),
+      CASE(test_refresh_token_is_kept),
       cmocka_unit_test(test_secret_flag_is_refused),
       cmocka_unit_test(test_profile_values),
       cmocka_unit_test(test_profile_absent_and_broken),

@@ -148,12 +148,40 @@ static void test_one_line(void** state) {
   gcn__buf_deinit(&out);
 }
 
+static void masks_channels(void** state) {
+  (void)state;
+  static const struct {
+    const char* text;
+    const char* want;
+  } rows[] = {
+      {"", ""},
+      {"v2.users.A.presence", "v2.users.A.presence"},
+      {"v2.system.token_revoked.streaming-8-2sjh6u3klqdz",
+       "v2.system.token_revoked.streaming-8-***"},
+      {"{\"a\":\"streaming-12-abc\",\"b\":\"streaming-0-x_Y-z\"}",
+       "{\"a\":\"streaming-12-***\",\"b\":\"streaming-0-***\"}"},
+      {"streaming-", "streaming-"},
+      {"streaming-x-secret", "streaming-x-secret"},
+      {"streaming-3-", "streaming-3-***"},
+      {"no streaming here", "no streaming here"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct gcn__buf out;
+    gcn__buf_init(&out, &gcn__mem_libc, 1024);
+    int error = gcn__text_mask_channels(&out, gcn__span_str(rows[i].text));
+    assert_int_equal(error, 0);
+    assert_true(gcn__span_is(gcn__buf_span(&out), rows[i].want));
+    gcn__buf_deinit(&out);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_utc),         cmocka_unit_test(test_local),
-      cmocka_unit_test(test_age),         cmocka_unit_test(test_duration),
-      cmocka_unit_test(test_number),      cmocka_unit_test(test_clean),
-      cmocka_unit_test(test_clean_limit), cmocka_unit_test(test_one_line),
+      cmocka_unit_test(masks_channels), cmocka_unit_test(test_utc),
+      cmocka_unit_test(test_local),     cmocka_unit_test(test_age),
+      cmocka_unit_test(test_duration),  cmocka_unit_test(test_number),
+      cmocka_unit_test(test_clean),     cmocka_unit_test(test_clean_limit),
+      cmocka_unit_test(test_one_line),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

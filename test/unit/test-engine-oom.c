@@ -13,24 +13,39 @@
 enum { EVENT_COUNT = 20, RECOVER_MS = 300000, CLOSE_MS = 2000 };
 
 static void want(struct peer* peer, const char* name) {
-  int error = gcn__engine_topic_add(peer->engine, gcn__span_str(name));
+  int error = gcn__engine_topics_add(peer->engine, &name, 1);
   assert_true(error == 0 || error == GCN__ENOMEM);
   peer_command(peer, GCN__COMMAND_TOPICS);
 }
 
-/* From nothing to a stream with events, a change of topics, a quiet time, and
- * one reconnect. */
+static void give(struct peer* peer, const char* secret) {
+  const struct gcn__offer offer = {.client_id = "id", .client_secret = secret};
+  int error = gcn__engine_credentials(peer->engine, &offer);
+  assert_true(error == 0 || error == GCN__ENOMEM);
+  peer_command(peer, GCN__COMMAND_CREDENTIALS);
+}
+
+/* From nothing to a stream with events, a second connection for a second topic,
+ * a quiet time, two rotations, a connection given up, and one reconnect. */
 static void live(struct peer* peer) {
   want(peer, "v2.a");
   peer_command(peer, GCN__COMMAND_START);
   peer_reach(peer, GCN__STATE_STREAMING, RECOVER_MS);
   peer_send_events(peer, EVENT_COUNT);
   want(peer, "v2.b");
-  peer_wait(peer, 500);
+  peer_wait(peer, 3000);
   peer_send_events(peer, EVENT_COUNT);
-  peer_wait(peer, 33000); /* a probe */
-  int error = gcn__engine_credentials(peer->engine, "id", PEER_SECRET);
-  assert_true(error == 0 || error == GCN__ENOMEM);
+  peer_command(peer, GCN__COMMAND_ROTATE);
+  peer_wait(peer, 1000);
+  peer_send_events(peer, EVENT_COUNT); /* both streams are there */
+  peer_wait(peer, 33000);              /* and a probe */
+  give(peer, PEER_OTHER_SECRET);
+  peer_wait(peer, 20000);
+  const char* name = "v2.b";
+  gcn__engine_topics_remove(peer->engine, &name, 1);
+  peer_command(peer, GCN__COMMAND_TOPICS);
+  peer_wait(peer, 1000);
+  want(peer, "v2.b");
   peer_command(peer, GCN__COMMAND_STOP);
   assert_true(peer_reach(peer, GCN__STATE_IDLE, CLOSE_MS));
   peer_command(peer, GCN__COMMAND_START);
@@ -72,6 +87,27 @@ static bool live_through(size_t n, bool go_on, const char* secret) {
   assert_int_equal(spy.probe.live_size, 0);
   assert_int_equal(spy.sighting_count, 0); /* P16 */
   return reached;
+}
+
+/* The life is the one that is meant. */
+static void with_memory_nothing_fails(void** state) {
+  (void)state;
+  struct mem_spy spy = {.secret = PEER_SECRET};
+  struct gcn__mem mem = mem_spy_mem(&spy);
+  struct peer peer;
+  assert_int_equal(peer_init(&peer, &mem), 0);
+  live(&peer);
+  assert_int_equal(peer.rotation_count, 4); /* of two connections, twice */
+  const struct gcn__engine_counters* counters =
+      gcn__engine_counters(peer.engine);
+  assert_int_equal(counters->rotations, 4);
+  assert_int_equal(counters->gaps, 0);
+  assert_int_equal(counters->nevers, 0);
+  assert_recovers(&peer);
+  assert_int_equal(gcn__engine_shard_count(peer.engine), 2);
+  assert_closes(&peer);
+  peer_deinit(&peer);
+  assert_int_equal(spy.probe.live_size, 0);
 }
 
 static void one_failure_anywhere_is_survived(void** state) {
@@ -128,12 +164,36 @@ static void events_cost_no_allocation(void** state) {
   peer_deinit(&peer);
 }
 
+/* While both streams are there each event is looked at, and still. */
+static void events_of_an_overlap_cost_none(void** state) {
+  (void)state;
+  struct mem_spy spy = {.secret = NULL};
+  struct gcn__mem mem = mem_spy_mem(&spy);
+  struct peer peer;
+  assert_int_equal(peer_init(&peer, &mem), 0);
+  want(&peer, "v2.a");
+  peer_command(&peer, GCN__COMMAND_START);
+  assert_recovers(&peer);
+  peer_command(&peer, GCN__COMMAND_ROTATE);
+  peer_wait(&peer, 1000);
+  peer_send_events(&peer, 1); /* the scratch buffer has its size */
+  assert_int_equal(peer.rotation_count, 0);
+  size_t before = spy.probe.count;
+  peer_send_events(&peer, 1000);
+  assert_int_equal(spy.probe.count, before);
+  assert_int_equal(peer.event_count, EVENT_COUNT + 1001);
+  assert_closes(&peer);
+  peer_deinit(&peer);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(with_memory_nothing_fails),
       cmocka_unit_test(one_failure_anywhere_is_survived),
       cmocka_unit_test(failures_from_anywhere_on_are_survived),
       cmocka_unit_test(close_needs_no_memory),
       cmocka_unit_test(events_cost_no_allocation),
+      cmocka_unit_test(events_of_an_overlap_cost_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

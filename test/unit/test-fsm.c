@@ -85,8 +85,6 @@ static unsigned bits(unsigned set) {
   return (unsigned)__builtin_popcount(set);
 }
 
-/* --- shape ---------------------------------------------------------------- */
-
 static void cells_are_well_formed(void** state) {
   (void)state;
   FOR_EACH_CELL(p) {
@@ -144,8 +142,6 @@ static void names_agree_with_the_public_header(void** state) {
   }
 }
 
-/* --- who may say what ----------------------------------------------------- */
-
 static void peers_may_say_anything_to_a_link(void** state) {
   (void)state;
   FOR_EACH_CELL(p) {
@@ -175,6 +171,7 @@ static void progress_belongs_to_the_state_that_works(void** state) {
       {GCN__INPUT_CONFIRMED, GCN__STATE_SUBSCRIBING},
       {GCN__INPUT_SYNCED, GCN__STATE_STREAMING},
       {GCN__INPUT_UNSYNCED, GCN__STATE_STREAMING},
+      {GCN__INPUT_DRIFTED, GCN__STATE_STREAMING},
       {GCN__INPUT_DRAINED, GCN__STATE_CLOSING},
   };
   for (size_t h = 0; h < sizeof homes / sizeof homes[0]; h++) {
@@ -186,7 +183,17 @@ static void progress_belongs_to_the_state_that_works(void** state) {
   }
 }
 
-/* --- deadlines ------------------------------------------------------------ */
+/* The successor takes over from a stream, or from one that is being closed. */
+static void only_streams_retire(void** state) {
+  (void)state;
+  FOR_EACH_CELL(p) {
+    if (p.input != GCN__INPUT_RETIRE) continue;
+    bool streams = p.state == GCN__STATE_STREAMING;
+    bool leaves = p.state == GCN__STATE_CLOSING;
+    HOLD(p, streams == enters(p, GCN__STATE_CLOSING));
+    HOLD(p, (streams || leaves) == (p.cell.kind != GCN__CELL_NEVER));
+  }
+}
 
 /* Timers that can be armed in a state, however they came to be. */
 static unsigned armable(enum gcn__state state) {
@@ -259,8 +266,6 @@ static void only_a_new_attempt_restarts_its_deadline(void** state) {
     if (kept) HOLD(p, !enters(p, GCN__STATE_CONNECTING));
   }
 }
-
-/* --- verbs ---------------------------------------------------------------- */
 
 static void dialling_is_how_attempts_begin(void** state) {
   (void)state;
@@ -355,6 +360,17 @@ static void what_was_rejected_is_not_used_again(void** state) {
   }
 }
 
+static bool is_announcement(enum gcn__input input) {
+  return input == GCN__INPUT_MOVING || input == GCN__INPUT_REVOKED ||
+         input == GCN__INPUT_UNSUBSCRIBED;
+}
+
+/* What comes over an open stream and does not end it by itself. */
+static bool is_message(enum gcn__input input) {
+  return input == GCN__INPUT_EVENT || input == GCN__INPUT_HEARTBEAT ||
+         input == GCN__INPUT_GARBAGE || is_announcement(input);
+}
+
 static void events_are_delivered_once_asked_for(void** state) {
   (void)state;
   FOR_EACH_CELL(p) {
@@ -363,29 +379,37 @@ static void events_are_delivered_once_asked_for(void** state) {
                       p.state == GCN__STATE_STREAMING;
     bool event = p.input == GCN__INPUT_EVENT;
     HOLD(p, (subscribed && event) == does(p, GCN__VERB_DELIVER)); /* P10 */
-    bool life = event || p.input == GCN__INPUT_HEARTBEAT ||
-                p.input == GCN__INPUT_GARBAGE;
+    bool life = is_message(p.input);
     bool streaming = p.state == GCN__STATE_STREAMING;
     HOLD(p, (life && streaming) == does(p, GCN__VERB_ALIVE));
   }
 }
 
-/* The background work of a stream never ends it. */
-static void topic_work_happens_while_streaming(void** state) {
+/* The background work of a stream never ends it, nor does what replaces it. */
+static void background_work_happens_while_streaming(void** state) {
   (void)state;
   static const struct {
     enum gcn__input input;
     unsigned verbs;
   } work[] = {
       {GCN__INPUT_TOPICS, GCN__VERB_DEBOUNCE},
-      {GCN__INPUT_CREDENTIALS, GCN__VERB_DEBOUNCE},
       {GCN__INPUT_UNSYNCED, GCN__VERB_SYNC_LATER},
-      {GCN__INPUT_AUDIT_DUE, GCN__VERB_SYNC},
       {GCN__INPUT_SYNC_DUE, GCN__VERB_SYNC},
+      {GCN__INPUT_DRIFTED, GCN__VERB_SYNC},
+      {GCN__INPUT_AUDIT_DUE, GCN__VERB_AUDIT},
+      {GCN__INPUT_UNSUBSCRIBED, GCN__VERB_AUDIT},
+      {GCN__INPUT_CREDENTIALS, GCN__VERB_ROTATE},
+      {GCN__INPUT_ROTATE, GCN__VERB_ROTATE},
+      {GCN__INPUT_ROTATE_DUE, GCN__VERB_ROTATE},
+      {GCN__INPUT_MOVING, GCN__VERB_ROTATE},
+      {GCN__INPUT_REVOKED, GCN__VERB_ROTATE},
       {GCN__INPUT_PROBE_DUE, GCN__VERB_PROBE},
+      {GCN__INPUT_PROOF_DUE, GCN__VERB_PROBE},
+      {GCN__INPUT_PING_DUE, GCN__VERB_PING},
   };
   const unsigned all = GCN__VERB_DEBOUNCE | GCN__VERB_SYNC_LATER |
-                       GCN__VERB_SYNC | GCN__VERB_PROBE;
+                       GCN__VERB_SYNC | GCN__VERB_AUDIT | GCN__VERB_ROTATE |
+                       GCN__VERB_PROBE | GCN__VERB_PING;
   FOR_EACH_CELL(p) {
     unsigned want = 0;
     for (size_t i = 0; i < sizeof work / sizeof work[0]; i++) {
@@ -403,12 +427,14 @@ static void trouble_is_acted_upon(void** state) {
   (void)state;
   FOR_EACH_CELL(p) {
     bool peer = gcn__input_origin(p.input) == GCN__ORIGIN_PEER;
-    bool life = p.input == GCN__INPUT_EVENT || p.input == GCN__INPUT_GARBAGE ||
-                p.input == GCN__INPUT_HEARTBEAT;
     bool early = p.state == GCN__STATE_CONNECTING; /* nobody was asked yet */
     bool working = linked(p.state) && p.state != GCN__STATE_CLOSING;
+    /* An attempt that is told of the end has nothing to lose yet. */
+    bool ends = p.input == GCN__INPUT_MOVING || p.input == GCN__INPUT_REVOKED;
+    bool harmless =
+        is_message(p.input) && (p.state == GCN__STATE_STREAMING || !ends);
     if (peer && working) {
-      HOLD(p, (!life || early) == (p.cell.kind == GCN__CELL_ENTER));
+      HOLD(p, (!harmless || early) == (p.cell.kind == GCN__CELL_ENTER));
     }
     bool stubborn = working && p.input == GCN__INPUT_STUBBORN;
     HOLD(p, stubborn == does(p, GCN__VERB_PLAN_SLOW));
@@ -431,7 +457,7 @@ static void progress_leads_on(void** state) {
        GCN__STATE_AUTHENTICATING},
       {GCN__STATE_SUBSCRIBING, GCN__INPUT_STEP, GCN__STATE_SUBSCRIBING},
       {GCN__STATE_SUBSCRIBING, GCN__INPUT_STALE_CHANNEL,
-       GCN__STATE_SUBSCRIBING},
+       GCN__STATE_AUTHENTICATING},
       {GCN__STATE_SUBSCRIBING, GCN__INPUT_STALE_TOKEN,
        GCN__STATE_AUTHENTICATING},
       {GCN__STATE_IDLE, GCN__INPUT_START, GCN__STATE_CONNECTING},
@@ -448,8 +474,6 @@ static void progress_leads_on(void** state) {
     }
   }
 }
-
-/* --- leaving -------------------------------------------------------------- */
 
 static void closed_only_if_asked(void** state) {
   (void)state;
@@ -503,8 +527,6 @@ static void close_leads_to_closed_from_everywhere(void** state) {
   }
 }
 
-/* --- the document --------------------------------------------------------- */
-
 static const char* document_path(char path[PATH_SIZE]) {
   const char* root = getenv("GCN_SOURCE_ROOT");
   snprintf(path, PATH_SIZE, "%s/src/DESIGN.md", root == NULL ? "." : root);
@@ -542,6 +564,7 @@ int main(int argc, char** argv) {
       cmocka_unit_test(peers_may_say_anything_to_a_link),
       cmocka_unit_test(users_may_say_anything_before_the_end),
       cmocka_unit_test(progress_belongs_to_the_state_that_works),
+      cmocka_unit_test(only_streams_retire),
       cmocka_unit_test(timer_inputs_are_written_where_the_timer_can_be_armed),
       cmocka_unit_test(wanted_states_are_entered_with_a_deadline),
       cmocka_unit_test(no_timer_is_the_last_one),
@@ -556,7 +579,7 @@ int main(int argc, char** argv) {
       cmocka_unit_test(leaving_the_linked_states_drops),
       cmocka_unit_test(what_was_rejected_is_not_used_again),
       cmocka_unit_test(events_are_delivered_once_asked_for),
-      cmocka_unit_test(topic_work_happens_while_streaming),
+      cmocka_unit_test(background_work_happens_while_streaming),
       cmocka_unit_test(trouble_is_acted_upon),
       cmocka_unit_test(progress_leads_on),
       cmocka_unit_test(closed_only_if_asked),

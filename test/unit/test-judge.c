@@ -25,6 +25,9 @@ struct row {
 #define CHANNEL     GCN__OP_CHANNEL
 #define TOPICS      GCN__OP_TOPICS
 #define UPGRADE     GCN__OP_UPGRADE
+#define AUDIT       GCN__OP_AUDIT
+#define ADD         GCN__OP_ADD
+#define UNSUBSCRIBE GCN__OP_UNSUBSCRIBE
 #define ERROR(name) "{\"error\":\"" name "\",\"description\":\"x\"}"
 #define CODE(name)  "{\"message\":\"x\",\"code\":\"" name "\",\"status\":1}"
 
@@ -33,6 +36,12 @@ static const struct row rows[] = {
     {"§2.1", CHANNEL, 200, "{}", GCN__MEANING_OK},
     {"§3.1", TOPICS, 200, "{}", GCN__MEANING_OK},
     {"§4.1", UPGRADE, 101, NULL, GCN__MEANING_OK},
+
+    {"§3.1", AUDIT, 200, "{}", GCN__MEANING_OK},
+    {"§3.1", ADD, 200, "{}", GCN__MEANING_OK},
+    {"§3.1", UNSUBSCRIBE, 200, NULL, GCN__MEANING_OK},
+    {"§3.1", UNSUBSCRIBE, 204, NULL, GCN__MEANING_OK},
+    {"§3.1", AUDIT, 204, NULL, GCN__MEANING_WEATHER},
 
     /* Refusals of the login service are final until something changes. */
     {"§1.5", TOKEN, 400, ERROR("invalid_client"), GCN__MEANING_REFUSED},
@@ -91,6 +100,22 @@ static const struct row rows[] = {
     {"H07", CHANNEL, 301, NULL, GCN__MEANING_STUBBORN},
     {"H07", TOPICS, 307, NULL, GCN__MEANING_STUBBORN},
 
+    {"H04", AUDIT, 404, CODE("not.found"), GCN__MEANING_STALE_CHANNEL},
+    {"H04", AUDIT, 410, NULL, GCN__MEANING_STALE_CHANNEL},
+    {"H04", ADD, 404, NULL, GCN__MEANING_STALE_CHANNEL},
+    {"H04", ADD, 410, NULL, GCN__MEANING_STALE_CHANNEL},
+    {"H04", UNSUBSCRIBE, 404, NULL, GCN__MEANING_STALE_CHANNEL},
+    {"H04", UNSUBSCRIBE, 410, NULL, GCN__MEANING_STALE_CHANNEL},
+    {"H02", AUDIT, 401, NULL, GCN__MEANING_STALE_TOKEN},
+    {"H02", ADD, 401, CODE("bad.credentials"), GCN__MEANING_STALE_TOKEN},
+    {"H02", UNSUBSCRIBE, 401, NULL, GCN__MEANING_STALE_TOKEN},
+    {"H03", ADD, 403, CODE("missing.permissions"), GCN__MEANING_STUBBORN},
+    {"§2.2", ADD, 400, CODE("bad.request"), GCN__MEANING_STUBBORN},
+    {"H06", AUDIT, 429, NULL, GCN__MEANING_LIMITED},
+    {"H06", ADD, 429, NULL, GCN__MEANING_LIMITED},
+    {"H05", UNSUBSCRIBE, 503, NULL, GCN__MEANING_LIMITED},
+    {"H05", AUDIT, 502, NULL, GCN__MEANING_WEATHER},
+
     /* The upgrade. */
     {"W03", UPGRADE, 404, NULL, GCN__MEANING_STALE_CHANNEL},
     {"W03", UPGRADE, 410, NULL, GCN__MEANING_STALE_CHANNEL},
@@ -145,10 +170,12 @@ static void assert_sane(enum gcn__op op, unsigned status,
   assert_true(j.error <= 0);
   assert_non_null(j.text);
   assert_int_equal(ok, j.text[0] == '\0');
-  if (ok) assert_true(status == 101 || status == 200 || status == 201);
+  bool good = status == 101 || status == 200 || status == 201 || status == 204;
+  if (ok) assert_true(good);
   if (j.meaning == GCN__MEANING_REFUSED) assert_int_equal(op, GCN__OP_TOKEN);
   bool channel = j.meaning == GCN__MEANING_STALE_CHANNEL;
-  if (channel) assert_true(op == GCN__OP_UPGRADE || op == GCN__OP_TOPICS);
+  if (channel) assert_true(op != GCN__OP_TOKEN && op != GCN__OP_CHANNEL);
+  if (channel) assert_true(op != GCN__OP_NONE && op != GCN__OP_STREAM);
   if (j.meaning == GCN__MEANING_STALE_TOKEN) assert_int_equal(status, 401);
   if (j.meaning == GCN__MEANING_LIMITED)
     assert_int_equal(j.error, GCN_ERATELIMITED);
@@ -174,7 +201,7 @@ static void every_status_of_every_call_means_something(void** state) {
     struct gcn__json* json =
         bodies[b] == NULL ? NULL
                           : gcn__json_parse(gcn__span_str(bodies[b]), NULL);
-    for (int op = GCN__OP_NONE; op <= GCN__OP_STREAM; op++) {
+    for (int op = GCN__OP_NONE; op <= GCN__OP_UNSUBSCRIBE; op++) {
       for (unsigned status = 0; status <= 1100; status++) {
         enum gcn__op asked = (enum gcn__op)op;
         assert_sane(asked, status, gcn__channels_judge(asked, status, json));

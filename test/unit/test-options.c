@@ -8,6 +8,7 @@
 #include "client/options.h"
 #include "mem-probe.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
@@ -64,6 +65,27 @@ static void test_init_of_an_old_program(void** state) {
   struct gcn__config config = make(&options);
   assert_int_equal(config.settings.attempt_ms, 60000);
   assert_int_equal(config.options.seed, 0);
+}
+
+/* Programs of 0.1.0's first days end before `grant`; each later size is as
+ * good, and what it does not cover has its default. */
+static void test_init_of_every_size(void** state) {
+  (void)state;
+  const struct gcn__settings defaults = GCN__SETTINGS_DEFAULT;
+  for (size_t size = offsetof(gcn_options_t, grant);
+       size <= sizeof(gcn_options_t); size += sizeof(uint64_t)) {
+    gcn_options_t options;
+    memset(&options, 0xff, sizeof options);
+    gcn_options_init_sized(&options, size);
+    options.region = "eu-central-1";
+    options.client_id = "id";
+    options.client_secret = "secret";
+    struct gcn__config config = make(&options);
+    assert_memory_equal(&config.settings, &defaults, sizeof defaults);
+    assert_int_equal(config.options.record_size, 0);
+    const unsigned char* rest = (const unsigned char*)&options + size;
+    if (size < sizeof options) assert_int_equal(*rest, 0xff);
+  }
 }
 
 static void test_init_of_a_tiny_size(void** state) {
@@ -267,14 +289,29 @@ static void test_durations(void** state) {
   options.audit_ms = 13;
   options.token_margin_ms = 14;
   options.latency_ms_max = 15;
+  options.degraded_ms = 16;
+  options.proof_ms = 17;
+  options.ping_ms = 18;
+  options.ping_answer_ms = 19;
+  options.rotate_jitter_ms = 20;
+  options.rotate_ms = 21;
+  options.rotate_spread_ms = 22;
+  options.overlap_ms = 23;
+  options.topic_retry_ms = 24;
+  options.topic_retry_ms_max = 25;
+  options.stagger_ms = 26;
   config = make(&options);
   const struct gcn__settings* got = &config.settings;
   const uint64_t list[] = {
-      got->attempt_ms,     got->phase_ms,           got->close_ms,
-      got->probe_ms,       got->silence_ms,         got->stable_ms,
-      got->retry_base_ms,  got->retry_floor_ms,     got->retry_cap_ms,
-      got->retry_first_ms, got->retry_after_max_ms, got->sync_ms,
-      got->audit_ms,       got->token_margin_ms,    got->latency_max_ms};
+      got->attempt_ms,         got->phase_ms,           got->close_ms,
+      got->probe_ms,           got->silence_ms,         got->stable_ms,
+      got->retry_base_ms,      got->retry_floor_ms,     got->retry_cap_ms,
+      got->retry_first_ms,     got->retry_after_max_ms, got->sync_ms,
+      got->audit_ms,           got->token_margin_ms,    got->latency_max_ms,
+      got->degraded_ms,        got->proof_ms,           got->ping_ms,
+      got->ping_answer_ms,     got->rotate_jitter_ms,   got->rotate_ms,
+      got->rotate_spread_ms,   got->overlap_ms,         got->topic_retry_ms,
+      got->topic_retry_max_ms, got->stagger_ms};
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
     assert_int_equal(list[i], i + 1);
   }
@@ -296,6 +333,151 @@ static void test_bad_durations(void** state) {
   make(&options);
 }
 
+/* Every duration is refused in its own name. */
+static void test_durations_beyond_a_year(void** state) {
+  (void)state;
+#define LONG(field)                                                            \
+  { #field, offsetof(gcn_options_t, field) }
+  static const struct {
+    const char* name;
+    size_t offset;
+  } rows[] = {
+      LONG(attempt_ms),       LONG(phase_ms),       LONG(close_ms),
+      LONG(probe_ms),         LONG(silence_ms),     LONG(stable_ms),
+      LONG(retry_base_ms),    LONG(retry_floor_ms), LONG(retry_cap_ms),
+      LONG(retry_first_ms),   LONG(sync_ms),        LONG(retry_after_ms_max),
+      LONG(audit_ms),         LONG(latency_ms_max), LONG(token_margin_ms),
+      LONG(degraded_ms),      LONG(proof_ms),       LONG(ping_ms),
+      LONG(ping_answer_ms),   LONG(rotate_ms),      LONG(rotate_jitter_ms),
+      LONG(rotate_spread_ms), LONG(overlap_ms),     LONG(topic_retry_ms),
+      LONG(stagger_ms),       LONG(dns_ms),         LONG(topic_retry_ms_max),
+  };
+#undef LONG
+  const uint64_t year_ms = UINT64_C(366) * 24 * 3600 * 1000;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    gcn_options_t options = good_options();
+    char words[64];
+    uint64_t value = year_ms + 1;
+    snprintf(words, sizeof words, "%s is ", rows[i].name);
+    memcpy((char*)&options + rows[i].offset, &value, sizeof value);
+    expect_refusal(&options, words);
+    value = UINT64_MAX;
+    memcpy((char*)&options + rows[i].offset, &value, sizeof value);
+    expect_refusal(&options, words);
+  }
+}
+
+static void test_durations_that_do_not_fit(void** state) {
+  (void)state;
+  gcn_options_t options = good_options();
+  options.rotate_ms = 3600000;
+  options.rotate_jitter_ms = 3600000;
+  expect_refusal(&options, "rotate_jitter_ms is not below rotate_ms");
+  options.rotate_jitter_ms = 3599999;
+  make(&options);
+  options.rotate_jitter_ms = 0; /* the default gives way */
+  options.rotate_ms = 60000;
+  assert_int_equal(make(&options).settings.rotate_ms, 60000);
+  options = good_options();
+  options.overlap_ms = 2000; /* the default of latency_ms_max */
+  expect_refusal(&options, "overlap_ms is not above latency_ms_max");
+  options.overlap_ms = 2001;
+  make(&options);
+  options = good_options();
+  options.topic_retry_ms_max = 4999;
+  expect_refusal(&options, "topic_retry_ms is above topic_retry_ms_max");
+  options.topic_retry_ms = 4999;
+  make(&options);
+}
+
+static void test_connections(void** state) {
+  (void)state;
+  gcn_options_t options = good_options();
+  options.connection_count_max = GCN_CONNECTION_COUNT_MAX;
+  options.connection_names_max = GCN_CONNECTION_NAMES_MAX;
+  options.pings_missed_max = 7;
+  options.retry_jitter = GCN_JITTER_DECORRELATED;
+  options.keep_channel = 1;
+  options.no_combining = 1;
+  options.body_size_max = 4096;
+  options.handshakes_max = 1024;
+  struct gcn__settings got = make(&options).settings;
+  assert_int_equal(got.shard_count_max, 18);
+  assert_int_equal(got.shard_names_max, 1000);
+  assert_int_equal(got.shard_names_target, 950);
+  assert_int_equal(got.pings_missed_max, 7);
+  assert_int_equal(got.retry_jitter, GCN_JITTER_DECORRELATED);
+  assert_int_equal(got.channel_keeps, 1);
+  assert_int_equal(got.combine, 0);
+  assert_int_equal(got.body_size_max, 4096);
+  options.connection_names_max = 19; /* 5 % of it are less than one */
+  assert_int_equal(make(&options).settings.shard_names_target, 19);
+  options.connection_names_max = 20;
+  assert_int_equal(make(&options).settings.shard_names_target, 19);
+  options.connection_count_max = 19;
+  expect_refusal(&options, "connection_count_max is above 18");
+  options.connection_count_max = 1;
+  options.connection_names_max = 1001;
+  expect_refusal(&options, "connection_names_max is above 1000");
+  options.connection_names_max = 1;
+  options.retry_jitter = (gcn_jitter_t)4;
+  expect_refusal(&options, "retry_jitter is not one of");
+  options.retry_jitter = (gcn_jitter_t)-1;
+  expect_refusal(&options, "retry_jitter is not one of");
+  options.retry_jitter = GCN_JITTER_NONE;
+  options.handshakes_max = 1025;
+  expect_refusal(&options, "handshakes_max is above 1024");
+}
+
+static int resolve_nothing(void* data, const char* host,
+                           gcn_resolve_t* request) {
+  (void)data;
+  (void)host;
+  (void)request;
+  return UV_EAI_NONAME;
+}
+
+static void test_network(void** state) {
+  (void)state;
+  gcn_options_t options = good_options();
+  options.keepalive_s = 32767;
+  options.user_timeout_ms = INT32_MAX;
+  make(&options);
+  options.dns_cache_ms = UINT64_MAX;
+  options.keepalive_s = UINT64_MAX;
+  options.user_timeout_ms = UINT64_MAX;
+  make(&options);
+  options.keepalive_s = 32768;
+  expect_refusal(&options, "keepalive_s is above 32767; UINT64_MAX");
+  options.keepalive_s = 0;
+  options.user_timeout_ms = (uint64_t)INT32_MAX + 1;
+  expect_refusal(&options, "user_timeout_ms is above 2147483647; UINT64_MAX");
+  options.user_timeout_ms = 0;
+  options.dns_cache_ms = UINT64_MAX - 1;
+  expect_refusal(&options, "dns_cache_ms is above");
+  options.dns_cache_ms = 0;
+  options.resolve_cb = resolve_nothing;
+  make(&options);
+  options.hub = (gcn_hub_t*)(void*)&options; /* never looked into */
+  expect_refusal(&options, "give it to gcn_hub_new");
+  options.resolve_cb = NULL;
+  make(&options);
+}
+
+static void test_record_size(void** state) {
+  (void)state;
+  static const uint64_t good[] = {0, 1024, 16 * 1024 * 1024, UINT64_MAX};
+  static const uint64_t bad[] = {1, 1023, 16 * 1024 * 1024 + 1, UINT64_MAX - 1};
+  gcn_options_t options = good_options();
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    options.record_size = good[i];
+    make(&options);
+    options.record_size = bad[i];
+    expect_refusal(&options, "record_size is not between 1024 and 16777216");
+    expect_refusal(&options, "UINT64_MAX switches");
+  }
+}
+
 static void test_limits(void** state) {
   (void)state;
   gcn_options_t options = good_options();
@@ -309,7 +491,9 @@ static void test_limits(void** state) {
   options.message_size_max = 1023;
   expect_refusal(&options, "message_size_max");
   options.message_size_max = 0;
-  options.topic_count_max = 1001;
+  options.topic_count_max = GCN_TOPIC_COUNT_MAX;
+  make(&options);
+  options.topic_count_max++;
   expect_refusal(&options, "topic_count_max");
   options.topic_count_max = 0;
   options.log_level = (gcn_log_level_t)4;
@@ -376,6 +560,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_init),
       cmocka_unit_test(test_init_of_an_old_program),
+      cmocka_unit_test(test_init_of_every_size),
       cmocka_unit_test(test_init_of_a_tiny_size),
       cmocka_unit_test(test_options_of_a_newer_program),
       cmocka_unit_test(test_not_initialised),
@@ -389,6 +574,11 @@ int main(void) {
       cmocka_unit_test(test_user_agent),
       cmocka_unit_test(test_durations),
       cmocka_unit_test(test_bad_durations),
+      cmocka_unit_test(test_durations_beyond_a_year),
+      cmocka_unit_test(test_durations_that_do_not_fit),
+      cmocka_unit_test(test_connections),
+      cmocka_unit_test(test_network),
+      cmocka_unit_test(test_record_size),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_bad_anchors),
       cmocka_unit_test(test_check_cuts_its_text),

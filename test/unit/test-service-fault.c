@@ -79,6 +79,21 @@ static void answers_with_a_status(void** state) {
   assert_int_equal(list_channels(), 200);
 }
 
+/* The first request may come before the service has looked at its clock. */
+static void holds_at_once(void** state) {
+  (void)state;
+  struct gcn__span request =
+      GCN__SPAN("GET " CHANNELS " HTTP/1.1\r\nHost: host:1\r\n\r\n");
+  sim_world_init(&world);
+  sim_world_open(&world, "http.status GET " CHANNELS " 503\n");
+  sim_link_open(&rest, &world);
+  gcn__sim_receive(rest.conn, request, world.now_ms);
+  struct gcn__span answer = gcn__sim_output(rest.conn, world.now_ms);
+  assert_true(gcn__span_starts(answer, "HTTP/1.1 503 "));
+  sim_link_close(&rest);
+  sim_world_close(&world);
+}
+
 static void misbehaves_for_a_while(void** state) {
   (void)state;
   inject("at 1s for 5s http.status GET " CHANNELS " 503");
@@ -524,6 +539,7 @@ static void script_outlives_connections(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(answers_with_a_status),
+      cmocka_unit_test(holds_at_once),
       CASE(misbehaves_for_a_while),
       CASE(hangs),
       CASE(answers_late),

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits, names, records and callbacks.  Include gcnotify.h, which has the
+ * conventions that hold for all of them.
+ */
+#ifndef GCNOTIFY_TYPES_H
+#define GCNOTIFY_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define GCN_EXTERN
+#else
+#define GCN_EXTERN __attribute__((visibility("default")))
+#endif
+
+/* uv.h is not needed to compile against this header, and may come before or
+ * after it. */
+typedef struct uv_loop_s uv_loop_t;
+
+/* --- limits --------------------------------------------------------------- */
+
+/* Bytes of a topic's name ("below 200", as the service's own web client has
+ * it). */
+#define GCN_TOPIC_SIZE_MAX 199
+
+/* Names that one channel holds (documented by the service; topics that share a
+ * prefix share a name), connections of a client (20 channels of a client id,
+ * less one to rotate and one for somebody else), and topics of a client. */
+#define GCN_CONNECTION_NAMES_MAX 1000
+#define GCN_CONNECTION_COUNT_MAX 18
+#define GCN_TOPIC_COUNT_MAX 200000
+
+/* Credentials that may be offered at once: the present and the next. */
+#define GCN_CREDENTIALS_COUNT_MAX 2
+
+/* Bytes of gcn_failure_t.text with its NUL. */
+#define GCN_FAILURE_TEXT_SIZE 256
+
+/* --- names ---------------------------------------------------------------- */
+
+/* X(name, value, spoken).  Legal successors are the table in src/DESIGN.md. */
+#define GCN_STATE_MAP(X)              \
+  X(IDLE, 0, "idle")                  \
+  X(CONNECTING, 1, "connecting")      \
+  X(AUTHENTICATING, 2, "authenticating") \
+  X(SUBSCRIBING, 3, "subscribing")    \
+  X(STREAMING, 4, "streaming")        \
+  X(BACKING_OFF, 5, "backing off")    \
+  X(REFUSED, 6, "refused")            \
+  X(CLOSING, 7, "closing")            \
+  X(CLOSED, 8, "closed")
+
+typedef enum {
+#define GCN_STATE_ENUM(name, value, spoken) GCN_##name = value,
+  GCN_STATE_MAP(GCN_STATE_ENUM)
+#undef GCN_STATE_ENUM
+  GCN_STATE_COUNT
+} gcn_state_t;
+
+/* Which layer a failure comes from. */
+typedef enum {
+  GCN_LAYER_NONE,
+  GCN_LAYER_DNS,
+  GCN_LAYER_TCP,
+  GCN_LAYER_TLS,
+  GCN_LAYER_HTTP,
+  GCN_LAYER_WS,
+  GCN_LAYER_SERVICE, /* a well-formed answer that says no */
+  GCN_LAYER_CLIENT,  /* our own deadlines and limits */
+  GCN_LAYER_PROXY
+} gcn_layer_t;
+
+/* What was being done when it failed. */
+typedef enum {
+  GCN_OP_NONE,
+  GCN_OP_TOKEN,      /* POST /oauth/token */
+  GCN_OP_CHANNEL,    /* POST /api/v2/notifications/channels */
+  GCN_OP_TOPICS,     /* PUT .../subscriptions */
+  GCN_OP_UPGRADE,    /* the WebSocket handshake */
+  GCN_OP_STREAM,     /* the open WebSocket */
+  GCN_OP_AUDIT,      /* GET .../subscriptions: which topics has the channel? */
+  GCN_OP_ADD,        /* POST .../subscriptions: more topics */
+  GCN_OP_UNSUBSCRIBE /* DELETE .../subscriptions: all topics off */
+} gcn_op_t;
+
+typedef enum {
+  GCN_TOPIC_PENDING,
+  GCN_TOPIC_PERMITTED,
+  GCN_TOPIC_REJECTED,
+  GCN_TOPIC_UNKNOWN /* the service's answer did not mention it */
+} gcn_verdict_t;
+
+/* How a token is obtained from the login service (RFC 6749 §4.4 and §6,
+ * RFC 7522, RFC 7523).  For any other way: token_cb. */
+typedef enum {
+  GCN_GRANT_CLIENT_CREDENTIALS,
+  GCN_GRANT_REFRESH_TOKEN, /* refresh_token; a new one replaces it */
+  GCN_GRANT_SAML2_BEARER,  /* assertion (base64), org_name */
+  GCN_GRANT_JWT_BEARER     /* assertion */
+} gcn_grant_t;
+
+/* How a wait is drawn from its window; `core/backoff.h` has the formulas. */
+typedef enum {
+  GCN_JITTER_FULL,
+  GCN_JITTER_NONE,
+  GCN_JITTER_EQUAL,
+  GCN_JITTER_DECORRELATED
+} gcn_jitter_t;
+
+/* How sure it is that events could not come. */
+typedef enum {
+  GCN_CERTAINTY_BLIND,   /* no stream served the topics */
+  GCN_CERTAINTY_POSSIBLE /* one did, but its topics had changed meanwhile */
+} gcn_certainty_t;
+
+typedef enum {
+  GCN_LOG_ERROR,
+  GCN_LOG_WARN,
+  GCN_LOG_INFO,
+  GCN_LOG_DEBUG
+} gcn_log_level_t;
+
+/* --- records -------------------------------------------------------------- */
+
+typedef struct gcn_client_s gcn_client_t;
+typedef struct gcn_hub_s gcn_hub_t;
+typedef struct gcn_resolve_s gcn_resolve_t;
+typedef struct gcn_connect_s gcn_connect_t;
+struct sockaddr;
+
+/* A view of bytes; data is NULL if the thing is absent. */
+typedef struct {
+  const char* data;
+  size_t size;
+} gcn_span_t;
+
+/* Why something failed. */
+typedef struct {
+  int error;           /* 0, UV_E* or GCN_E* */
+  gcn_layer_t layer;
+  gcn_op_t op;
+  int detail;          /* the layer's own number: Mbed TLS error, else 0 */
+  int http_status;     /* 0 if there was no answer */
+  int close_code;      /* raw WebSocket close code; 0 if there was none */
+  int64_t retry_after; /* what the server asked for, ms; -1 if it did not */
+  const char* correlation_id; /* ININ-Correlation-Id; "" if there was none */
+  const char* text;    /* a sentence, never NULL, never secret */
+} gcn_failure_t;
+
+/* One change of state. */
+typedef struct {
+  gcn_state_t from;
+  gcn_state_t to;
+  const char* reason;           /* what made it change, a short phrase */
+  const gcn_failure_t* failure; /* NULL if nothing failed */
+  uint64_t attempt;             /* attempts begun since the client was made */
+  uint64_t failures;            /* failed ones since the last proven stream */
+  int will_retry;               /* 1: by itself; 0: only if told */
+  uint64_t retry_in;            /* BACKING_OFF: how long at least, ms; else 0 */
+  unsigned connection_index;    /* 0 but for clients with many topics */
+} gcn_transition_t;
+
+/* One event.  All spans view one buffer that is reused after the callback. */
+typedef struct {
+  gcn_span_t topic;          /* "topicName", decoded */
+  gcn_span_t body;           /* "eventBody", raw JSON */
+  gcn_span_t correlation_id; /* "metadata"."CorrelationId"; may be absent */
+  gcn_span_t version;        /* topic schema version; may be absent */
+  gcn_span_t message;        /* size and start of the whole message; spans above
+                                may have been decoded inside it */
+  uint64_t sequence;         /* 1, 2, 3, ... per client, over reconnects */
+  uint32_t generation;       /* of the channel: grows with every new one */
+  uint64_t connection;       /* of the stream: grows with every upgrade */
+  int64_t received_unix_ms;  /* wall clock, when its bytes were read */
+  uint64_t received_ms;      /* uv_now() of the same moment */
+} gcn_event_t;
+
+/* The service's word on one topic. */
+typedef struct {
+  gcn_span_t topic; /* as you named it; or one name out of a combined topic */
+  gcn_verdict_t verdict;
+  gcn_span_t reason;              /* the service's words; may be absent */
+  gcn_span_t missing_permissions; /* comma-separated; may be absent */
+} gcn_topic_result_t;
+
+/* From when to when events may have been missed.  The service replays nothing:
+ * read the state you need by REST for this interval. */
+typedef struct {
+  int64_t from_unix_ms; /* not before */
+  int64_t to_unix_ms;   /* not after */
+  uint64_t from_ms;     /* the same on the loop's clock */
+  uint64_t to_ms;
+  const char* cause;    /* what ended the stream, a short phrase */
+  gcn_certainty_t certainty;
+  unsigned connection_index;
+  /* Which topics: those that had been permitted.  NULL with a count above 0 if
+   * memory was short; then it concerns all of the client's. */
+  const gcn_span_t* topics;
+  size_t topic_count;
+} gcn_gap_t;
+
+/* A channel was replaced: a successor took over before the old stream ended. */
+typedef struct {
+  const char* cause;    /* a short phrase */
+  int proven;           /* 1: nothing was missed; 0: a gap has been reported */
+  uint64_t overlap;     /* ms in which both streams were confirmed */
+  uint64_t duplicates;  /* events that came over both; delivered once */
+  unsigned connection_index;
+} gcn_rotation_t;
+
+/* What a token is asked for with.  NULL where it does not apply, or stays. */
+typedef struct {
+  const char* client_id;
+  const char* client_secret;
+  const char* refresh_token;
+  const char* assertion;
+} gcn_credentials_t;
+
+/* What gcn_plan says of one topic. */
+typedef struct {
+  int error; /* 0, UV_EINVAL (no topic's name), UV_EEXIST (named before),
+                GCN_ELIMIT (no room) */
+  unsigned connection_index;
+  char name[GCN_TOPIC_SIZE_MAX + 1]; /* that it is subscribed by */
+} gcn_plan_entry_t;
+
+typedef struct {
+  unsigned connections;
+  size_t topics; /* that have a place */
+  size_t names;  /* that are subscribed, over all connections */
+} gcn_plan_t;
+
+/* Counters since the client was made, and present values.  Totals of one moment
+ * need not agree with each other. */
+typedef struct {
+  size_t size; /* set by the caller: sizeof(gcn_stats_t) */
+  uint64_t events;
+  uint64_t event_bytes; /* of whole messages */
+  uint64_t heartbeats;
+  uint64_t notices;     /* system messages */
+  uint64_t garbage;     /* messages of no known form */
+  uint64_t received_bytes; /* from the network, TLS included */
+  uint64_t sent_bytes;
+  uint64_t attempts;
+  uint64_t streams;     /* attempts that reached STREAMING */
+  uint64_t failures;    /* failed attempts and broken streams */
+  uint64_t gaps;
+  uint64_t gap_ms;
+  uint64_t token_requests;
+  uint64_t channel_requests;
+  uint64_t topic_requests;
+  uint64_t upgrades;
+  uint64_t limited;     /* answers that asked to slow down */
+  uint64_t nevers;      /* internal errors survived; report them */
+  uint64_t topics;
+  uint64_t topics_rejected;
+  gcn_state_t state;
+  uint64_t state_age;   /* ms since the last change of state */
+  uint64_t last_event_age; /* ms since the last event; UINT64_MAX if none */
+  uint64_t last_frame_age; /* ms since the last sign of life of the stream */
+  uint64_t last_outage; /* ms from the last loss to the next confirmation */
+  uint64_t connections; /* that serve topics */
+  uint64_t reused;      /* streams over a channel that had its topics */
+  uint64_t rotations;   /* successors that took over, proven */
+  uint64_t rotations_unproven;
+  uint64_t duplicates;  /* events of overlaps that came twice, dropped once */
+  uint64_t audits;
+  uint64_t drifts;      /* audits that found topics missing */
+  uint64_t renewals;    /* of the token in the background */
+  uint64_t token_life;  /* ms until the token ends; 0: none is held */
+  uint64_t tls_full;    /* handshakes */
+  uint64_t tls_resumed;
+  uint64_t sleeps;      /* times that the machine was found to have slept */
+} gcn_stats_t;
+
+/* --- callbacks ------------------------------------------------------------ */
+/* `client` first, then data.  Your pointer: gcn_client_data(client). */
+
+typedef void (*gcn_event_cb)(gcn_client_t* client, const gcn_event_t* event);
+/* Not called for the change to CLOSED: that is the close callback. */
+typedef void (*gcn_state_cb)(gcn_client_t* client,
+                             const gcn_transition_t* transition);
+/* Once per topic and whenever its verdict changes; for a combined topic also
+ * for each single name in it that was rejected. */
+typedef void (*gcn_topic_cb)(gcn_client_t* client,
+                             const gcn_topic_result_t* result);
+/* When topics are confirmed again after a loss, before the change to STREAMING;
+ * or when an audit has put topics again that the channel had lost.  It is the
+ * hook for a back-fill: read the state you need by REST for exactly this
+ * interval and these topics. */
+typedef void (*gcn_gap_cb)(gcn_client_t* client, const gcn_gap_t* gap);
+typedef void (*gcn_rotation_cb)(gcn_client_t* client,
+                                const gcn_rotation_t* rotation);
+/* Credentials are needed for a token request, every time: answer with
+ * gcn_credentials_done and this ticket, at once or later, from the loop's
+ * thread.  Without an answer the request fails after phase_ms.  `refused`: the
+ * login service refused what was given last; it is asked again, slowly. */
+typedef void (*gcn_credentials_cb)(gcn_client_t* client, uint64_t ticket,
+                                   int refused);
+/* A token is needed; gcn_token_done, likewise.  The login service is never
+ * asked. */
+typedef void (*gcn_token_cb)(gcn_client_t* client, uint64_t ticket,
+                             int refused);
+/* The login service replaced the refresh token: store it, the last one is of no
+ * use any more.  NUL-terminated, secret. */
+typedef void (*gcn_refresh_cb)(gcn_client_t* client,
+                               const char* refresh_token);
+/* Your own choice of a wait after the `failures`-th failure in a row; `delay`
+ * is ours.  Never below retry_floor_ms or what the service asked for, nor above
+ * retry_after_ms_max.  Must not call functions of this client. */
+typedef uint64_t (*gcn_retry_cb)(void* data, uint64_t failures,
+                                 uint64_t delay);
+/* Resolve `host` to addresses: return 0 and call gcn_resolve_done for `request`
+ * once, at once or later, from the loop's thread; or return an error.  After
+ * dns_ms nobody waits any more; a late answer is harmless until the client
+ * was closed.  Must not call functions of this client. */
+typedef int (*gcn_resolve_cb)(void* data, const char* host,
+                              gcn_resolve_t* request);
+/* Connect to `host` yourself, e.g. through a tunnel of your own: return 0 and
+ * call gcn_connect_done likewise; or return an error. */
+typedef int (*gcn_connect_cb)(void* data, const char* host, uint16_t port,
+                              gcn_connect_t* request);
+/* A heartbeat or any other sign of life that is not an event. */
+typedef void (*gcn_heartbeat_cb)(gcn_client_t* client);
+/* A system message of the service (v2.system.*), also those acted upon. */
+typedef void (*gcn_notice_cb)(gcn_client_t* client, const gcn_event_t* notice);
+/* One line without a newline.  Called at most about ten times a second per
+ * client, then counted.  Must not call functions of this client. */
+typedef void (*gcn_log_cb)(void* data, gcn_log_level_t level, const char* line);
+typedef void (*gcn_close_cb)(gcn_client_t* client);
+/* status: 0, or UV_ECANCELED if the client was closed first. */
+typedef void (*gcn_post_cb)(gcn_client_t* client, int status, void* arg);
+
+/* malloc, realloc and free in one; `old_size` is exact.  new_size 0 frees and
+ * returns NULL.  Covers the library's own memory; Mbed TLS, wslay, llhttp,
+ * jansson and libuv use the process's allocator. */
+typedef void* (*gcn_alloc_cb)(void* data, void* ptr, size_t old_size,
+                              size_t new_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

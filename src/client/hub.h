@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients of one loop share; a client without one has its own.
+ *
+ * It is counted: the user holds it until gcn_hub_release, each client until it
+ * is gone.  Look-ups under way may outlive them all; the hub stays until then.
+ */
+#ifndef GCN_CLIENT_HUB_H
+#define GCN_CLIENT_HUB_H
+
+#include "core/pace.h"
+#include "gcnotify.h"
+#include "loop/hosts.h"
+#include "loop/permits.h"
+
+#include <unistd.h>
+
+struct gcn_hub_s {
+  struct gcn__mem mem;
+  pid_t pid;
+  uv_loop_t* loop;
+  size_t ref_count;
+  gcn_resolve_cb resolve_cb;
+  void* data;
+  struct gcn__hosts* hosts; /* NULL: given up already */
+  struct gcn__permits* permits;
+  struct gcn__pace pace;
+};
+
+/* As gcn_hub_new, for checked options. */
+int gcn__hub_new(gcn_hub_t** hub, uv_loop_t* loop, const struct gcn__mem* mem,
+                 const gcn_options_t* options,
+                 const struct gcn__settings* settings);
+gcn_hub_t* gcn__hub_acquire(gcn_hub_t* hub);
+/* One user less; NULL is fine. */
+void gcn__hub_release(gcn_hub_t* hub);
+/* The only user is about to leave, and waits for look-ups under way.  True: for
+ * none; else `gone` comes. */
+bool gcn__hub_quit(gcn_hub_t* hub, void (*gone)(void* keeper), void* keeper);
+/* For a child after fork. */
+void gcn__hub_abandon(gcn_hub_t* hub);
+
+#endif

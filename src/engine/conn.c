@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection: where its inputs wait, and how one is acted on.
+ *
+ * It knows nothing of its shard: a successor and the connection it replaces run
+ * the same code.
+ */
+#include "engine/internal.h"
+
+#include "base/assert.h"
+#include "base/time.h"
+
+struct gcn__conn* gcn__conn_new(struct gcn__engine* engine, unsigned shard) {
+  unsigned slot = 0;
+  while (slot < GCN__CONN_COUNT_MAX && engine->conns[slot] != NULL)
+    slot++;
+  if (slot == GCN__CONN_COUNT_MAX) return NULL;
+  struct gcn__conn* conn = gcn__alloc_zero(&engine->mem, sizeof *conn);
+  if (conn == NULL) return NULL;
+  conn->engine = engine;
+  conn->slot = slot;
+  conn->shard = shard;
+  conn->api_idle_ms = GCN__NEVER;
+  conn->drift_ms = GCN__NEVER;
+  conn->channel.rotate_ms = GCN__NEVER;
+  gcn__session_init(&conn->session, &engine->settings, &engine->rng);
+  conn->session.watch = engine->watch;
+  conn->session.override = engine->override;
+  conn->session.pace = engine->pace;
+  conn->session.pace_key = engine->pace_key;
+  unsigned first = 1 + 2 * slot;
+  gcn__line_init(&conn->api, engine, conn, (enum gcn__wire_index)first);
+  gcn__line_init(&conn->stream, engine, conn,
+                 (enum gcn__wire_index)(first + 1));
+  gcn__failure_clear(&conn->failure);
+  engine->conns[slot] = conn;
+  if (slot >= engine->conn_end) engine->conn_end = slot + 1;
+  return conn;
+}
+
+void gcn__conn_free(struct gcn__conn* conn) {
+  if (conn == NULL) return;
+  struct gcn__engine* engine = conn->engine;
+  engine->conns[conn->slot] = NULL;
+  while (engine->conn_end > 0 && engine->conns[engine->conn_end - 1] == NULL)
+    engine->conn_end--;
+  gcn__wire_deinit(&conn->api.wire);
+  gcn__wire_deinit(&conn->stream.wire);
+  gcn__secret_free(&engine->mem, conn->channel.uri_text);
+  gcn__proxy_deinit(&conn->channel.proxy);
+  gcn__json_free(conn->report.body, false);
+  gcn__wipe(conn, sizeof *conn);
+  gcn__free(&engine->mem, conn, sizeof *conn);
+}
+
+bool gcn__conn_streams(const struct gcn__conn* conn) {
+  return conn != NULL && conn->session.state == GCN__STATE_STREAMING;
+}
+
+void gcn__conn_post(struct gcn__conn* conn, enum gcn__input input) {
+  GCN__ASSERT(conn->inbox_count < GCN__INBOX_SIZE);
+  if (conn->inbox_count == GCN__INBOX_SIZE) return;
+  conn->inbox[conn->inbox_count++] = input;
+}
+
+static enum gcn__input take_input(struct gcn__conn* conn) {
+  enum gcn__input input = conn->inbox[0];
+  conn->inbox_count--;
+  memmove(&conn->inbox[0], &conn->inbox[1],
+          conn->inbox_count * sizeof conn->inbox[0]);
+  return input;
+}
+
+/* One command per call, START and STOP first, CLOSE last. */
+static bool take_command(struct gcn__conn* conn, enum gcn__input* input) {
+  static const struct {
+    enum gcn__command command;
+    enum gcn__input input;
+  } order[] = {
+      {GCN__COMMAND_START, GCN__INPUT_START},
+      {GCN__COMMAND_STOP, GCN__INPUT_STOP},
+      {GCN__COMMAND_TOPICS, GCN__INPUT_TOPICS},
+      {GCN__COMMAND_CREDENTIALS, GCN__INPUT_CREDENTIALS},
+      {GCN__COMMAND_HURRY, GCN__INPUT_HURRY},
+      {GCN__COMMAND_ROTATE, GCN__INPUT_ROTATE},
+      {GCN__COMMAND_CLOSE, GCN__INPUT_CLOSE},
+  };
+  if (conn->session.state == GCN__STATE_CLOSED) conn->commands = 0;
+  for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+    unsigned bit = (unsigned)order[i].command;
+    if (!(conn->commands & bit)) continue;
+    conn->commands &= ~bit;
+    *input = order[i].input;
+    return true;
+  }
+  return false;
+}
+
+static void record(const struct gcn__conn* conn, enum gcn__input input,
+                   const struct gcn__step* step) {
+  struct gcn__engine* engine = conn->engine;
+  enum gcn__origin origin = gcn__input_origin(input);
+  if (engine->recorder == NULL) return;
+  struct gcn__record entry =
+      gcn__record_of_step(&conn->session, input, step, engine->now_ms);
+  entry.slot = (uint8_t)conn->slot;
+  if (origin == GCN__ORIGIN_PEER || origin == GCN__ORIGIN_TIMER) {
+    entry.error = conn->failure.error;
+    entry.http_status = conn->failure.http_status;
+    entry.close_code = conn->failure.close_code;
+  }
+  gcn__recorder_note(engine->recorder, &entry);
+}
+
+void gcn__conn_act(struct gcn__conn* conn, enum gcn__input input) {
+  struct gcn__session* session = &conn->session;
+  if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) {
+    gcn__failure_of_timer(conn, input);
+  }
+  session->heard_ms = conn->stream.wire.read_ms;
+  uint64_t nevers = session->never_count;
+  struct gcn__step step =
+      gcn__session_input(session, input, conn->engine->now_ms);
+  conn->engine->counters.nevers += session->never_count - nevers;
+  record(conn, input, &step);
+  gcn__conn_perform(conn, input, &step);
+}
+
+static void advance(uint64_t* at_ms, uint64_t by_ms) {
+  if (*at_ms != GCN__NEVER) *at_ms -= gcn__time_min(*at_ms, by_ms);
+}
+
+/* What is open may be dead, and what it says next may be old: it is asked, and
+ * has to answer soon. */
+void gcn__conn_slept(struct gcn__conn* conn, uint64_t slept_ms) {
+  const struct gcn__settings* settings = &conn->engine->settings;
+  struct gcn__session* session = &conn->session;
+  advance(&session->deadlines_ms[GCN__TIMER_RETRY], slept_ms);
+  advance(&session->deadlines_ms[GCN__TIMER_ROTATE], slept_ms);
+  advance(&session->deadlines_ms[GCN__TIMER_AUDIT], slept_ms);
+  advance(&conn->channel.rotate_ms, slept_ms);
+  advance(&session->rotate_ms, slept_ms);
+  advance(&session->not_before_ms, slept_ms);
+  if (!gcn__conn_streams(conn)) return;
+  gcn__doubt_begin(conn);
+  uint64_t answer_ms = settings->silence_ms - settings->probe_ms;
+  session->deadlines_ms[GCN__TIMER_SILENCE] =
+      gcn__time_add(conn->engine->now_ms, answer_ms);
+}
+
+bool gcn__conn_work(struct gcn__conn* conn) {
+  enum gcn__input input;
+  const unsigned ends = GCN__COMMAND_STOP | GCN__COMMAND_CLOSE;
+  /* What the user wants no more is not begun. */
+  bool ending = (conn->commands & ends) != 0;
+  if (conn->inbox_count > 0 && !ending) {
+    input = take_input(conn);
+  } else if (!take_command(conn, &input) &&
+             !gcn__session_wish(&conn->session, &input)) {
+    return false;
+  }
+  gcn__conn_act(conn, input);
+  return true;
+}
+
+/* A call in the background of a stream has no timer in the table: without an
+ * end of its own, an answer that never comes would block all that follow. */
+static void end_idle_api(struct gcn__conn* conn) {
+  struct gcn__line* api = &conn->api;
+  conn->api_idle_ms = GCN__NEVER;
+  if (api->call.op == GCN__OP_NONE) {
+    gcn__line_drop(api, false);
+    return;
+  }
+  api->call.retried = true; /* it has had its time */
+  gcn__failure_of_timeout(&conn->failure, api, conn->engine->settings.phase_ms);
+  gcn__call_failed(api, GCN__INPUT_WEATHER);
+}
+
+/* A paused stream is not judged by its silence. */
+static bool take_timer(struct gcn__conn* conn, enum gcn__input* input) {
+  const struct gcn__engine* engine = conn->engine;
+  while (gcn__session_expire(&conn->session, engine->now_ms, input)) {
+    bool silence =
+        *input == GCN__INPUT_PROBE_DUE || *input == GCN__INPUT_SILENCE_DUE;
+    if (!engine->paused || !silence) return true;
+    gcn__session_excuse(&conn->session, engine->now_ms);
+  }
+  return false;
+}
+
+bool gcn__conn_expire(struct gcn__conn* conn) {
+  uint64_t now_ms = conn->engine->now_ms;
+  enum gcn__input input;
+  if (take_timer(conn, &input)) {
+    gcn__conn_act(conn, input);
+    return true;
+  }
+  struct gcn__line* api = &conn->api;
+  bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
+                 api->wire.phase == GCN__WIRE_READY;
+  if (waiting && api->call.due_ms <= now_ms) {
+    gcn__call_ready(api);
+    return true;
+  }
+  if (conn->api_idle_ms > now_ms) return false;
+  end_idle_api(conn);
+  return true;
+}
+
+uint64_t gcn__conn_deadline(const struct gcn__conn* conn) {
+  uint64_t deadline_ms = gcn__session_deadline(&conn->session);
+  const struct gcn__line* api = &conn->api;
+  bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
+                 api->wire.phase == GCN__WIRE_READY;
+  if (waiting) deadline_ms = gcn__time_min(deadline_ms, api->call.due_ms);
+  return gcn__time_min(deadline_ms, conn->api_idle_ms);
+}
