@@ -69,8 +69,10 @@ test_packages() {
     sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
   any_of "libclang-rt-$clang-dev" libclang-rt-dev
   echo llvm # llvm-symbolizer: else a sanitizer's report has no names
-  # Servers for the interoperability tests.
+  # Servers for the interoperability tests; none of them is started here.
   any_of nginx-light nginx
+  any_of squid squid-openssl
+  echo tinyproxy-bin microsocks haproxy stunnel4
   have node || any_of nodejs
   have npm || any_of npm
 }

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Interop with software nobody here wrote, one TAP line per check.
+"""Interop with Node programs that nobody here wrote, one TAP line per check.
 
     interop.py GCN MAKE_CERTS SOURCE_DIR WORK_DIR
 
 Installs the npm packages into WORK_DIR (once), then runs
   - gcn tail against an HTTPS and WebSocket service on Node's ws,
-  - gcn tail through nginx, which terminates TLS in front of gcn sim,
   - the official JavaScript SDK and ws against gcn sim.
 Loopback only; every wait has a deadline; whatever was started is ended by pid.
 """
@@ -16,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -160,59 +158,6 @@ def verify_blast(output):
     check('none lost, doubled, reordered or damaged', wrong is None, wrong)
 
 
-NGINX = '''
-daemon off; master_process off; pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log warn;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
-  scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port} ssl; server_name localhost;
-    ssl_certificate {certs}/cert.pem; ssl_certificate_key {certs}/key.pem;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    location / {{
-      proxy_pass http://127.0.0.1:{upstream};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $http_connection;
-      proxy_read_timeout 75s;
-    }}
-  }}
-}}
-'''
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-def start_nginx(folder, certs, upstream):
-    """Ports are not reserved between choosing and binding: try again."""
-    log = os.path.join(folder, 'nginx-error.log')
-    for _ in range(5):
-        port = free_port()
-        path = os.path.join(folder, 'nginx.conf')
-        with open(path, 'w') as f:
-            f.write(NGINX.format(folder=folder, certs=certs, port=port,
-                                 upstream=upstream['port']))
-        nginx = start([shutil.which('nginx') or '/usr/sbin/nginx', '-c', path,
-                       '-e', log])
-
-        def listening():
-            with socket.socket() as s:
-                return s.connect_ex(('127.0.0.1', port)) == 0
-        if wait_for(listening, 5, nginx):
-            return nginx, port
-        stop(nginx)
-    return None, None
-
-
 def start_sim(folder, name, args):
     port_file = os.path.join(folder, name + '-port')
     log = open(os.path.join(folder, name + '.log'), 'wb')
@@ -220,34 +165,6 @@ def start_sim(folder, name, args):
                  '--client-secret', SECRET, '--for', '170s'] + args,
                 stdout=log, stderr=log)
     return sim, wait_for(lambda: read_port(port_file), 20, sim)
-
-
-def through_nginx(folder, certs):
-    if shutil.which('nginx') is None and not os.path.exists('/usr/sbin/nginx'):
-        check('nginx is installed', False, 'install nginx-light')
-        return
-    upstream = {}
-    # nginx's port has to be known to the simulator, which names it in
-    # connectUri: the simulator comes second.
-    upstream['port'] = free_port()
-    nginx, port = start_nginx(folder, certs, upstream)
-    if not check('nginx listens', nginx):
-        return
-    sim, _ = start_sim(folder, 'plain-sim', [
-        '--no-tls', '--listen', f"127.0.0.1:{upstream['port']}",
-        '--authority', f'wss://localhost:{port}', '--rate', '200/s'])
-    done = tail(port, os.path.join(certs, 'ca.pem'),
-                ['-o', 'json', '-n', '300', '--for', '60s', TOPIC],
-                environment('interop', SECRET), 90)
-    check('300 events come through nginx', done.returncode == 0,
-          f'status {done.returncode}\n' + done.stderr.decode(errors='replace'))
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    check('they are numbered without a hole',
-          [e['seq'] for e in events] == list(range(1, 301)))
-    check('no secret was written',
-          SECRET.encode() not in done.stdout + done.stderr)
-    stop(sim)
-    stop(nginx)
 
 
 def official_sdk(folder):
@@ -282,7 +199,6 @@ def main():
         if install_packages():
             node_service(folder, certs)
             official_sdk(folder)
-        through_nginx(folder, certs)
     finally:
         for child in list(children):
             stop(child)

@@ -6,10 +6,12 @@ race: conditions are polled until a deadline.  All output of all processes is
 kept, so that secrets can be searched for at the end.
 """
 
+import base64
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -135,6 +137,84 @@ class Sim(Process):
         return flags + (["--ca", self.ca] if self.tls else [])
 
 
+class Proxy:
+    """An HTTP proxy that knows CONNECT, and counts."""
+
+    def __init__(self, login=None):
+        self.login = login
+        self.tunnels = []
+        self.sockets = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+
+    def __enter__(self):
+        self._spawn(self._accept)
+        return self
+
+    def __exit__(self, *_):
+        for one in [self.listener, *self.sockets]:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was first
+            one.close()
+
+    def address(self):
+        return self.listener.getsockname()
+
+    def url(self):
+        return "http://%s:%d" % self.address()
+
+    @staticmethod
+    def _spawn(run, *args):
+        threading.Thread(target=run, args=args, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            self.sockets.append(peer)
+            self._spawn(self._serve, peer)
+
+    def _serve(self, peer):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            piece = peer.recv(4096)
+            if not piece:
+                return
+            head += piece
+        lines = head.decode().split("\r\n")
+        word = lines[0].split()[1]
+        if self.login is not None:
+            want = "proxy-authorization: basic " + base64.b64encode(
+                self.login.encode()).decode()
+            if want.lower() not in [line.lower() for line in lines]:
+                peer.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+                             b"Proxy-Authenticate: Basic realm=x\r\n"
+                             b"Content-Length: 0\r\n\r\n")
+                return
+        self.tunnels.append(word)
+        host, port = word.rsplit(":", 1)
+        far = socket.create_connection((host, int(port)))
+        self.sockets.append(far)
+        peer.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._spawn(self._copy, peer, far)
+        self._copy(far, peer)
+
+    @staticmethod
+    def _copy(source, target):
+        try:
+            while True:
+                piece = source.recv(65536)
+                if not piece:
+                    break
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # one of them has gone
+
+
 class Lab:
     """A temporary directory, an environment of its own, and what was started."""
 
@@ -233,4 +313,4 @@ class Tap:
 
 
 __all__ = ["CLIENT_ID", "OTHER", "PATIENCE", "SECRET", "TOPIC", "Lab",
-           "Process", "Sim", "Tap", "signal", "wait_until"]
+           "Process", "Proxy", "Sim", "Tap", "signal", "wait_until"]

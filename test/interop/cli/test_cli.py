@@ -17,8 +17,8 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import (CLIENT_ID, OTHER, PATIENCE, SECRET, TOPIC, Lab, Sim, Tap,
-                     signal, wait_until)  # noqa: E402
+from harness import (CLIENT_ID, OTHER, PATIENCE, SECRET, TOPIC, Lab, Proxy,
+                     Sim, Tap, signal, wait_until)  # noqa: E402
 
 tap = Tap()
 point = tap.point
@@ -47,7 +47,8 @@ def expect_said(process, *words):
 def help_and_version(lab):
     """--help and --version go to standard output, exit 0"""
     for args in (["--help"], ["tail", "--help"], ["doctor", "-h"],
-                 ["sim", "--help"], ["--version"]):
+                 ["sim", "--help"], ["replay", "--help"], ["topics", "-h"],
+                 ["--version"]):
         code, process = lab.run(*args)
         expect_code(code, 0, process)
         expect(process.out and not process.err, "output of %s" % args)
@@ -106,8 +107,12 @@ def missing_credentials(lab):
 @point
 def missing_files(lab):
     """missing secret, CA and topics files are 2 and named"""
-    for flag in ("--client-secret-file", "--ca", "--topics-file"):
-        code, process = lab.run("tail", flag, "/nonexistent/x", TOPIC)
+    for flags in (["--client-secret-file"], ["--ca"], ["--topics-file"],
+                  ["--client-key-password-file"],
+                  ["--grant", "refresh-token", "--refresh-token-file"],
+                  ["--grant", "jwt", "--assertion-file"],
+                  ["--client-cert", "/nonexistent/x", "--client-key"]):
+        code, process = lab.run("tail", *flags, "/nonexistent/x", TOPIC)
         expect_code(code, 2, process)
         expect_said(process, "/nonexistent/x")
 
@@ -120,7 +125,7 @@ def bad_places(lab):
                  ["--api-url", "https://user@host"]):
         code, process = lab.run("tail", *args, TOPIC)
         expect_code(code, 2, process)
-        expect_said(process, "region|login_url|api_url")
+        expect_said(process, "error: (--environment|--login-url|--api-url)")
 
 
 @point
@@ -363,11 +368,11 @@ def slow_reader(lab):
 
 
 def wait_for_signals(process):
-    """Until USR1 no longer kills it."""
+    """Until USR2 no longer kills it."""
     def caught():
         with open("/proc/%d/status" % process.pid) as file:
             mask = re.search(r"SigCgt:\s*(\w+)", file.read()).group(1)
-        return int(mask, 16) & (1 << (signal.SIGUSR1 - 1))
+        return int(mask, 16) & (1 << (signal.SIGUSR2 - 1))
 
     wait_until(caught, "signals are handled")
 
@@ -375,7 +380,7 @@ def wait_for_signals(process):
 def events_of(process):
     """How many events it says it has received, asked now."""
     answers = process.err.count(b"}\n")
-    process.send(signal.SIGUSR1)
+    process.send(signal.SIGUSR2)
     wait_until(lambda: process.err.count(b"}\n") > answers, "it answers")
     return int(re.findall(r'"events":(\d+)', process.error())[-1])
 
@@ -471,11 +476,11 @@ def stuck_output_and_one_signal(lab):
 
 @point
 def stats_signal(lab):
-    """USR1 prints statistics as JSON to standard error"""
+    """USR2 prints statistics as JSON to standard error"""
     sim = Sim(lab)
     process = lab.start("tail", *sim.flags(), TOPIC)
     wait_until(lambda: len(process.records()) >= 2, "events are there")
-    process.send(signal.SIGUSR1)
+    process.send(signal.SIGUSR2)
     wait_until(lambda: b"}\n" in process.err, "statistics are there")
     stats = json.loads(process.error().strip().split("\n")[-1])
     expect(stats["type"] == "stats" and stats["state"] == "streaming", "state")
@@ -648,7 +653,7 @@ def malformed_json(lab):
     sim = Sim(lab, faults='after event 5 ws.send "{\\"topicName\\": nonsense"\n')
     process = lab.start("tail", *sim.flags(), TOPIC)
     wait_until(lambda: len(process.records()) >= 20, "events go on")
-    process.send(signal.SIGUSR1)
+    process.send(signal.SIGUSR2)
     wait_until(lambda: b"}\n" in process.err, "statistics are there")
     stats = json.loads(process.error().strip().split("\n")[-1])
     expect(stats["garbage"] == 1, "garbage: %d" % stats["garbage"])
@@ -770,10 +775,12 @@ def doctor(lab):
     sim = Sim(lab, "--heartbeat", "1s")
     code, process = lab.run("doctor", *sim.flags(), TOPIC)
     expect_code(code, 0, process)
-    for name in ("dns login", "tcp login", "tls login", "token", "channel",
-                 "socket", "topics", "answer"):
+    for name in ("dns login", "tcp login", "tls login", "resume login", "plan",
+                 "token", "channel", "socket", "topics", "answer"):
         expect(re.search(r"^ok    %s .*\(\d+ ms\)$" % name,
                          process.out.decode(), re.M), "no line for " + name)
+    expect("resumed the first one's session" in process.out.decode(),
+           "the second handshake")
     code, process = lab.run("doctor", *sim.flags())
     expect_code(code, 0, process)
 
@@ -814,6 +821,394 @@ def terminal(lab):
     expect(b"gaps" not in text.split(b"\033[K")[-1],
            "the status line is taken away")
     lab.terminal_text = text
+
+
+# --- the streams are kept ----------------------------------------------------
+
+
+def rotates(lab, process, cause):
+    """It has rotated, proven, without a gap, and events go on in order."""
+    wait_until(lambda: process.records("rotated"), "it rotates")
+    told = process.records("rotated")[0]
+    expect(told["proven"] and cause in told["cause"], str(told))
+    expect(told["overlapMs"] > 0 and told["connectionIndex"] == 0, str(told))
+    before = len(process.records("event"))
+    wait_until(lambda: len(process.records("event")) > before, "events go on")
+    expect(not process.records("gap"), "no gap")
+    ids = [r["correlationId"] for r in process.records("event")]
+    expect(len(set(ids)) == len(ids), "each event once")
+    expect_said(process, "rotated: .*nothing missed, \\d+ duplicates? dropped")
+
+
+@point
+def rotate_signal(lab):
+    """USR1 replaces the channel: proven, no gap, each event once"""
+    sim = Sim(lab)
+    process = lab.start("tail", *sim.flags(), "--meta", TOPIC)
+    wait_until(lambda: process.records("event"), "events are there")
+    process.send(signal.SIGUSR1)
+    rotates(lab, process, "")
+    expect(process.records("event")[-1]["channel"] == 2, "a new channel")
+
+
+@point
+def rotate_after(lab):
+    """--rotate-after replaces a channel of that age"""
+    sim = Sim(lab)
+    process = lab.start("tail", *sim.flags(), "--meta", "--rotate-after", "1s",
+                        TOPIC)
+    rotates(lab, process, "due")
+
+
+@point
+def socket_closing(lab):
+    """an announced close is moved out of the way of, in time"""
+    sim = Sim(lab, faults="after event 10 ws.closing 6s\n")
+    process = lab.start("tail", *sim.flags(), "--meta", "--rotate-spread",
+                        "100ms", TOPIC)
+    rotates(lab, process, "announced")
+    expect(not process.records("reconnecting"), "nothing was lost")
+
+
+@point
+def pretty_rotation(lab):
+    """-o pretty --meta says ROTATED, and standard error does not repeat it"""
+    sim = Sim(lab)
+    process = lab.start("tail", *sim.flags(), "--meta", "-o", "pretty",
+                        "--rotate-after", "1s", TOPIC)
+    wait_until(lambda: b"  ROTATED  " in process.out, "it rotates")
+    expect(re.search(r"  ROTATED  .*, nothing missed, \d+ duplicates? dropped",
+                     process.out.decode()), "its words")
+    expect(b"nothing missed" not in process.err, "once")
+
+
+@point
+def pings(lab):
+    """--ping keeps a stream that answers, and ends one that does not"""
+    sim = Sim(lab)
+    code, process = lab.run("tail", *sim.flags(), "--ping", "100ms", "-n", "60",
+                            TOPIC)
+    expect_code(code, 0, process)
+    expect(process.err == b"", "all is well")
+
+
+@point
+def many_topics(lab):
+    """thousands of topics are spread over connections, each told"""
+    names = os.path.join(lab.dir, "names")
+    sim = Sim(lab, "--topics", "2100", "--topics-out", names, rate="100/s")
+    process = lab.start("tail", *sim.flags(), "--meta", "-T", names)
+    wait_until(lambda: len(process.records("open")) >= 3, "three streams")
+    expect(sorted(r["connectionIndex"] for r in process.records("open")) ==
+           [0, 1, 2], "each its own")
+    verdicts = process.records("subscribed")
+    expect(len({r["topic"] for r in verdicts}) == 2100, "every topic")
+    expect({r["verdict"] for r in verdicts} == {"permitted"}, "permitted")
+    process.send(signal.SIGUSR2)
+    wait_until(lambda: b"}\n" in process.err, "statistics are there")
+    stats = json.loads(process.error().strip().split("\n")[-1])
+    expect(stats["connections"] == 3 and stats["topics"] == 2100, str(stats))
+    code, process = lab.run("tail", *sim.flags(), "--connections", "2", "-T",
+                            names)
+    expect_code(code, 2, process)
+    expect_said(process, "2100 topics are more", "gcn topics --plan",
+                "--connections")
+
+
+@point
+def plan(lab):
+    """topics --plan: which connection, which name, what has no place; 0 or 4"""
+    user = TOPIC.rsplit(".", 1)[0]
+    path = lab.write("plan", "%s.presence\n%s.routingStatus\n%s\n"
+                     % (user, user, OTHER))
+    code, process = lab.run("topics", "--plan", path, env=lab.bare)
+    expect_code(code, 0, process)
+    lines = process.lines()
+    expect(len(lines) == 4 and lines[0].startswith(" 0  " + TOPIC), lines[0])
+    expect("as %s?" % user in lines[0], "a shared name")
+    expect(lines[3] == "3 topics by 2 names on 1 connection, 0 refused",
+           lines[3])
+    script = "seq -f 'v2.users.%05g.presence' 2100 | \"$GCN\" topics --plan - "
+    code, process = lab.shell(script + "--connections 2 --json", env=lab.bare)
+    expect_code(code, 4, process)
+    rows = [json.loads(line) for line in process.lines()]
+    placed = [r for r in rows[:-1] if r["refused"] is None]
+    expect(len(rows) == 2101 and rows[-1]["topics"] == len(placed), "totals")
+    expect({r["connection"] for r in placed} == {0, 1}, "two connections")
+    refused = [r for r in rows[:-1] if r["refused"] is not None]
+    expect(len(refused) == rows[-1]["refused"] > 0, "refusals")
+    expect({r["refused"] for r in refused} == {"no room"}, "why")
+    for args in ([], ["--plan"], ["--plan", "/nonexistent/x"], [TOPIC],
+                 ["--plan", path, "--connections", "0"]):
+        code, process = lab.run("topics", *args)
+        expect_code(code, 2, process)
+        expect_said(process, "gcn topics: error: ")
+
+
+# --- files beside the data ---------------------------------------------------
+
+
+@point
+def record(lab):
+    """--record is written at USR2 and at the end, and replays the same"""
+    sim = Sim(lab, faults="after event 20 tcp.reset\n")
+    path = os.path.join(lab.dir, "flight")
+    process = lab.start("tail", *sim.flags(), "--record", path, TOPIC)
+    wait_until(lambda: b"streaming again" in process.err, "it has seen a loss")
+    expect(not os.path.exists(path), "not before it is asked for")
+    process.send(signal.SIGUSR2)
+    wait_until(lambda: os.path.exists(path), "USR2")
+    first = os.path.getsize(path)
+    process.send(signal.SIGTERM)
+    expect_code(process.wait(), 143, process)
+    expect(os.path.getsize(path) > first, "with the goodbye")
+    code, process = lab.run("replay", path)
+    expect_code(code, 0, process)
+    text = process.out.decode()
+    expect("STREAMING -> BACKING_OFF" in text and "-> CLOSED" in text, text)
+    with open(path, "rb") as file:
+        expect(TOPIC.encode() not in file.read(), "no topic in it")
+
+
+@point
+def record_refusal(lab):
+    """a refusal leaves a flight record behind"""
+    sim = Sim(lab)
+    path = os.path.join(lab.dir, "refusal")
+    env = dict(lab.env, GENESYSCLOUD_OAUTHCLIENT_SECRET="wrong")
+    code, process = lab.run("tail", *sim.flags(), "--record", path, TOPIC,
+                            env=env)
+    expect_code(code, 3, process)
+    code, process = lab.run("replay", path)
+    expect_code(code, 0, process)
+    expect("REFUSED" in process.out.decode(), "the refusal")
+
+
+@point
+def metrics(lab):
+    """--metrics is written again and again, whole, and at the end"""
+    sim = Sim(lab)
+    path = os.path.join(lab.dir, "metrics")
+
+    def total():
+        with open(path) as file:
+            text = file.read()
+        expect(text.endswith("# EOF\n"), "whole")
+        return int(re.search(r"^gcn_events_received_total (\d+)", text,
+                             re.M).group(1))
+
+    process = lab.start("tail", *sim.flags(), "--metrics", path,
+                        "--metrics-interval", "50ms", "-n", "100", TOPIC)
+    wait_until(lambda: os.path.exists(path) and total() > 0, "it is written")
+    first = total()
+    wait_until(lambda: total() > first, "it is written again")
+    expect_code(process.wait(), 0, process)
+    expect(total() == 100, "at the end: %d" % total())
+    expect([f for f in os.listdir(lab.dir) if f.startswith("metrics.")] == [],
+           "nothing is left behind")
+    code, process = lab.run("tail", *sim.flags(), "--metrics",
+                            "/nonexistent/x", "--metrics-interval", "20ms",
+                            "-n", "20", TOPIC)
+    expect_code(code, 0, process)
+    expect(process.error().count("--metrics /nonexistent/x") == 1, "said once")
+
+
+@point
+def stats_interval(lab):
+    """--stats-interval: to standard error; with --meta -o json into the data"""
+    sim = Sim(lab)
+    flags = [*sim.flags(), "--stats-interval", "100ms", "-n", "40", TOPIC]
+    code, process = lab.run("tail", *flags)
+    expect_code(code, 0, process)
+    lines = [json.loads(line) for line in process.error().split("\n") if line]
+    expect(len(lines) >= 2, "several")
+    for line in lines:
+        expect(line["type"] == "stats", line["type"])
+        for key in ("connections", "rotations", "duplicates", "renewals",
+                    "tlsResumed", "tokenLifeMs", "audits", "sleeps"):
+            expect(isinstance(line[key], int), key)
+    expect({r["type"] for r in process.records()} == {"event"}, "data only")
+    code, process = lab.run("tail", "--meta", *flags)
+    expect_code(code, 0, process)
+    expect(process.err == b"", "not twice")
+    expect(len(process.records("stats")) >= 2, "among the data")
+
+
+@point
+def log_formats(lab):
+    """--log-format json and logfmt: every line of standard error is one"""
+    for form, check in (("json", lambda line: expect(
+                            {"msg", "event"} & set(json.loads(line)), line)),
+                        ("logfmt", lambda line: expect(re.fullmatch(
+                            r'time=\S+Z level=(warn|info|debug) '
+                            r'(msg="(\\.|[^"\\])*"|event=.*)', line), line))):
+        sim = Sim(lab, faults="after event 10 tcp.reset\n")
+        code, process = lab.run("tail", *sim.flags(), "--log-format", form,
+                                "--status", "on", "-v", "-n", "40", TOPIC)
+        expect_code(code, 0, process)
+        lines = [line for line in process.error().split("\n") if line]
+        expect(len(lines) >= 4, "%d lines" % len(lines))
+        for line in lines:
+            check(line)
+        expect("next attempt in" in process.error(), "the loss")
+
+
+# --- proxies and certificates ------------------------------------------------
+
+
+@point
+def proxy(lab):
+    """--proxy, https_proxy and --no-proxy: all through it, or nothing"""
+    sim = Sim(lab)
+    with Proxy() as way:
+        run = lambda *args, env=None: lab.run(
+            "tail", *sim.flags(), "-n3", *args, TOPIC, env=env)
+        code, process = run("--proxy", way.url())
+        expect_code(code, 0, process)
+        expect(way.tunnels and set(way.tunnels) == {"127.0.0.1:%d" % sim.port},
+               "tunnels: %s" % way.tunnels)
+        count = len(way.tunnels)
+        code, process = run("--proxy", way.url(), "--no-proxy", "127.0.0.0/8")
+        expect_code(code, 0, process)
+        env = lab.environment(https_proxy=way.url())
+        code, process = run("--proxy", "", env=env)
+        expect_code(code, 0, process)
+        expect(len(way.tunnels) == count, "directly")
+        code, process = run(env=env)
+        expect_code(code, 0, process)
+        host, port = way.address()
+        env = lab.environment(GENESYSCLOUD_PROXY_HOST=host,
+                              GENESYSCLOUD_PROXY_PORT=str(port))
+        half = len(way.tunnels)
+        expect(half > count, "by https_proxy")
+        code, process = run(env=env)
+        expect_code(code, 0, process)
+        expect(len(way.tunnels) > half, "by GENESYSCLOUD_PROXY_HOST")
+        code, process = lab.run("doctor", *sim.flags(), "--proxy", way.url())
+        expect_code(code, 0, process)
+        expect(re.search(r"^ok    proxy login +proxy 127.0.0.1: a tunnel to",
+                         process.out.decode(), re.M), "doctor's line")
+
+
+@point
+def proxy_login(lab):
+    """a proxy that wants a login: said, not retried for ever, password kept"""
+    sim = Sim(lab)
+    with Proxy(login="user:swordfish") as way:
+        host, port = way.address()
+        right = "http://user:swordfish@%s:%d" % (host, port)
+        code, process = lab.run("tail", *sim.flags(), "-n3", TOPIC,
+                                env=lab.environment(https_proxy=right))
+        expect_code(code, 0, process)
+        wrong = "http://user:sailfish@%s:%d" % (host, port)
+        for command in ("tail", "doctor"):
+            code, process = lab.run(command, *sim.flags(), "-vv"
+                                    if command == "tail" else "--", TOPIC,
+                                    env=lab.environment(https_proxy=wrong))
+            expect_code(code, 3 if command == "tail" else 1, process)
+            text = process.error() + process.out.decode()
+            expect("proxy" in text and "login" in text, "it is said")
+            expect("sailfish" not in text, "the password is not")
+    for args in (["--proxy", "http://u:p@127.0.0.1:1"],
+                 ["--proxy", "ftp://127.0.0.1:1"], ["--proxy", "http://"]):
+        code, process = lab.run("tail", *args, TOPIC)
+        expect_code(code, 2, process)
+        expect_said(process, "proxy")
+
+
+@point
+def client_certificate(lab):
+    """a client certificate without its key, or with no key, is 2"""
+    sim = Sim(lab)
+    no_key = lab.write("no-key", "this is no key\n")
+    for args in (["--client-cert", sim.ca], ["--client-key", no_key],
+                 ["--client-cert", sim.ca, "--client-key", no_key]):
+        for command in ("tail", "doctor"):
+            code, process = lab.run(command, *sim.flags(), *args, TOPIC)
+            expect_code(code, 2, process)
+            expect_said(process, "error: --client-(cert|key)")
+
+
+# --- grants ------------------------------------------------------------------
+
+
+@point
+def refresh_grant(lab):
+    """a refresh token that the service replaces is kept, for its owner only"""
+    sim = Sim(lab, "--refresh-token", "first-refresh-token")
+    path = lab.write("refresh", "first-refresh-token\n")
+    flags = [*sim.flags(), "--grant", "refresh-token", "--refresh-token-file",
+             path]
+    for _ in range(2):
+        with open(path) as file:
+            before = file.read()
+        code, process = lab.run("tail", *flags, "-n2", TOPIC)
+        expect_code(code, 0, process)
+        with open(path) as file:
+            after = file.read()
+        expect(after != before and after.strip(), "it was replaced")
+        expect(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "its mode")
+        expect(after.strip() not in process.error() + process.out.decode(),
+               "it is not said")
+    code, process = lab.run("doctor", *flags)
+    expect_code(code, 0, process)
+    with open(path) as file:
+        expect(file.read() != after, "doctor keeps it too")
+    lab.write("refresh", "first-refresh-token\n")
+    code, process = lab.run("tail", *flags, "-n2", TOPIC)
+    expect_code(code, 3, process)
+
+
+@point
+def assertion_grants(lab):
+    """--grant saml2 and jwt send the assertion"""
+    sim = Sim(lab)
+    saml = lab.write("saml", "PHNhbWw+PC9z\nYW1sPg==\n")
+    jwt = lab.write("jwt", "eyJhbGciOiJub25lIn0.eyJpc3MiOiJtZSJ9.c2ln\n")
+    for args in (["--grant", "saml2", "--org-name", "org", "--assertion-file",
+                  saml], ["--grant", "jwt", "--assertion-file", jwt]):
+        code, process = lab.run("tail", *sim.flags(), *args, "-n2", TOPIC)
+        expect_code(code, 0, process)
+
+
+@point
+def secret_file_is_read_again(lab):
+    """a secret that was changed in its file is used at the next token request"""
+    faults = ("after event 30 secret.rotate the-new-secret then token.expire "
+              "then channel.expire\n")
+    sim = Sim(lab, faults=faults)
+    path = lab.write("changing", SECRET + "\n")
+    env = dict(lab.bare, GENESYSCLOUD_OAUTHCLIENT_ID=CLIENT_ID)
+    process = lab.start("tail", *sim.flags(), "--client-secret-file", path,
+                        "--meta", TOPIC, env=env)
+    wait_until(lambda: process.records("event"), "events are there")
+    lab.write("changing", "the-new-secret\n")
+    wait_until(lambda: len(process.records("open")) >= 2, "it streams again")
+    before = len(process.records("event"))
+    wait_until(lambda: len(process.records("event")) > before, "events go on")
+    expect("the-new-secret" not in process.error(), "it is not said")
+
+
+@point
+def wrong_secret_file(lab):
+    """a wrong secret in a file is 3 at once too"""
+    sim = Sim(lab)
+    path = lab.write("wrong", "not-the-secret\n")
+    began = time.monotonic()
+    code, process = lab.run("tail", *sim.flags(), "--client-secret-file", path,
+                            TOPIC)
+    expect_code(code, 3, process)
+    expect_said(process, "client id or its secret")
+    expect(time.monotonic() - began < 10, "no waiting")
+
+
+@point
+def renewal(lab):
+    """-v tells a renewal of the token in the background"""
+    sim = Sim(lab, "--token-life", "75s")
+    process = lab.start("tail", *sim.flags(), "-v", TOPIC)
+    wait_until(lambda: b"renewed in the background" in process.err,
+               "it is renewed", patience=60)
 
 
 # --- the end -----------------------------------------------------------------
