@@ -160,8 +160,8 @@ static void choose_settings(struct world* world,
     uint64_t tempo = world->tempo * world->tempo;
     settings->ping_ms = tempo * world_between(world, 5000, 40000);
   }
-  bool ages = world->plan.days == 0 && !world->plan.drift &&
-              !world->plan.resets && world_below(world, 2) == 0;
+  bool quiet = world->plan.drift || world->plan.resets || world->plan.manners;
+  bool ages = world->plan.days == 0 && !quiet && world_below(world, 2) == 0;
   if (ages) {
     uint64_t least_ms = 8 * MINUTE_MS;
     settings->rotate_ms = world_between(world, least_ms, 2 * HOUR_MS);
@@ -192,8 +192,10 @@ static int want_topics(struct world* world) {
 
 static int make_engine(struct world* world) {
   uint64_t source = world_below(world, 10);
-  bool asks_token = source == 0;
-  bool asks_secret = source == 1 || source == 2;
+  /* A vault would log in by itself. */
+  bool asks = !world->plan.manners;
+  bool asks_token = asks && source == 0;
+  bool asks_secret = asks && (source == 1 || source == 2);
   world->asked_for = asks_token || asks_secret;
   struct gcn__engine_options options = {
       .mem = {counted_resize, world},
@@ -221,9 +223,12 @@ static int make_engine(struct world* world) {
 
 static void choose_times(struct world* world) {
   uint64_t days = world->plan.days;
-  uint64_t most_ms = world->plan.resets ? 20 * MINUTE_MS : 2 * HOUR_MS;
+  bool brief = world->plan.resets || world->plan.manners;
+  uint64_t most_ms = brief ? 20 * MINUTE_MS : 2 * HOUR_MS;
+  /* An outage has to end well before the world heals. */
+  uint64_t least_ms = (world->plan.manners ? 14 : 10) * MINUTE_MS;
   uint64_t life_ms =
-      days > 0 ? days * DAY_MS : world_between(world, 10 * MINUTE_MS, most_ms);
+      days > 0 ? days * DAY_MS : world_between(world, least_ms, most_ms);
   world->now_ms = 1000;
   world->heal_ms = world->now_ms + life_ms;
   world->end_ms = GCN__NEVER;
@@ -252,6 +257,7 @@ int world_birth(struct world* world, const struct world_plan* plan,
   if (plan->calm) world->trouble &= CALM_TROUBLE;
   if (plan->drift) world->trouble &= DRIFT_TROUBLE;
   if (plan->resets) world->trouble &= WORLD_YIELDS | WORLD_CROWDS;
+  if (plan->manners) world->trouble &= WORLD_YIELDS;
   if (plan->drift) world->trouble |= WORLD_DRIFTS;
   choose_times(world);
   for (size_t i = 0; i < WORLD_ASKS_MAX; i++) {

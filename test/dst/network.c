@@ -66,7 +66,8 @@ void network_open(struct world* world, enum gcn__wire_index wire) {
   link->wire = wire;
   gcn__buf_init(&link->up, &gcn__mem_libc, 64 * 1024 * 1024);
   gcn__buf_init(&link->down, &gcn__mem_libc, 64 * 1024 * 1024);
-  link->latency_ms = world_between(world, 1, 400);
+  /* Where attempts are counted, what one of them dials comes together. */
+  link->latency_ms = world_between(world, 1, world->plan.manners ? 100 : 400);
   link->ready_ms = world->now_ms + link->latency_ms;
   link->reset_ms = GCN__NEVER;
   link->hole_up_ms = GCN__NEVER;

@@ -8,6 +8,7 @@
  *   GCN_DST_DAYS=30           each that long, at a slower tempo
  *   GCN_DST_CALM=1            planned rotations only
  *   GCN_DST_RESETS=1          streams that are reset only
+ *   GCN_DST_MANNERS=1         one 429 or one long outage, judged by the service
  *   GCN_DST_DRIFT=1           topics that vanish from channels only
  *   GCN_DST_SEED=4711         one life, told line by line on stderr
  *
@@ -23,6 +24,7 @@ enum {
   CALM_SEEDS = 300,
   DRIFT_SEEDS = 100,
   RESET_SEEDS = 20,
+  MANNERS_SEEDS = 40,
   LONG_SEEDS = 600,
   LONG_DAYS = 30,
   REPLAYS = 40,
@@ -52,9 +54,9 @@ static void live(const struct world_plan* plan, const char* how,
 
 /* Certain lives were asked for, and no others. */
 static bool is_chosen(void) {
-  static const char* const names[] = {"GCN_DST_SEED",  "GCN_DST_FIRST",
-                                      "GCN_DST_DAYS",  "GCN_DST_CALM",
-                                      "GCN_DST_DRIFT", "GCN_DST_RESETS"};
+  static const char* const names[] = {
+      "GCN_DST_SEED",  "GCN_DST_FIRST",  "GCN_DST_DAYS",   "GCN_DST_CALM",
+      "GCN_DST_DRIFT", "GCN_DST_RESETS", "GCN_DST_MANNERS"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (getenv(names[i]) != NULL) return true;
   }
@@ -68,6 +70,7 @@ static void lives(void** state) {
       .calm = from_environment("GCN_DST_CALM", 0) != 0,
       .drift = from_environment("GCN_DST_DRIFT", 0) != 0,
       .resets = from_environment("GCN_DST_RESETS", 0) != 0,
+      .manners = from_environment("GCN_DST_MANNERS", 0) != 0,
   };
   uint64_t one = from_environment("GCN_DST_SEED", 0);
   if (one == 0) {
@@ -95,6 +98,13 @@ static void a_plain_reset_costs_no_call(void** state) {
   (void)state;
   const struct world_plan plan = {.resets = true};
   if (!is_chosen()) live(&plan, "GCN_DST_RESETS=1 ", RESET_SEEDS);
+}
+
+/* A Retry-After is kept to, a long outage is knocked at gently. */
+static void the_service_sees_good_manners(void** state) {
+  (void)state;
+  const struct world_plan plan = {.manners = true};
+  if (!is_chosen()) live(&plan, "GCN_DST_MANNERS=1 ", MANNERS_SEEDS);
 }
 
 static void long_lives(void** state) {
@@ -143,6 +153,7 @@ int main(void) {
       cmocka_unit_test(planned_rotations_lose_nothing),
       cmocka_unit_test(drifts_are_found),
       cmocka_unit_test(a_plain_reset_costs_no_call),
+      cmocka_unit_test(the_service_sees_good_manners),
       cmocka_unit_test(long_lives),
       cmocka_unit_test(same_seed_same_life),
       cmocka_unit_test(every_cell_is_reached),

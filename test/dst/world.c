@@ -271,9 +271,11 @@ static void leave(struct world* world) {
 }
 
 static void live(struct world* world) {
+  manners_begin(world);
   user_start(world);
   world_turn(world);
-  if (world->seed % 8 == 0 && world->plan.days == 0 && !world->plan.calm) {
+  bool whole = world->plan.days > 0 || world->plan.calm || world->plan.manners;
+  if (world->seed % 8 == 0 && !whole) {
     /* This one ends in the middle of it all. */
     live_until(world, world_between(world, 0, world->heal_ms));
     world->last_state = (enum gcn__state)(world->seed / 8 % GCN__STATE_CLOSED);
@@ -282,6 +284,7 @@ static void live(struct world* world) {
     live_until(world, world->heal_ms + 1);
     live_until(world, world->end_ms);
     if (world->fault[0] == '\0') check_end(world);
+    if (world->fault[0] == '\0') manners_end(world);
   }
   if (world->fault[0] == '\0') leave(world);
 }

@@ -12,6 +12,7 @@
 #define GCN_TEST_DST_WORLD_H
 
 #include "engine/internal.h"
+#include "sim/ledger.h"
 #include "sim/script.h"
 #include "sim/service.h"
 
@@ -62,6 +63,7 @@ struct world_plan {
   bool calm;     /* planned rotations only: nothing may be missed */
   bool drift;    /* topics vanish from channels, little else happens */
   bool resets;   /* streams are reset now and then, nothing else happens */
+  bool manners;  /* one endpoint asks to wait, or a long outage; no more */
 };
 
 struct link {
@@ -211,6 +213,7 @@ struct world {
   uint64_t calls; /* requests by REST and for tokens until the last reset */
   uint64_t reset_connection; /* streams after this one came later; 0: none */
   uint64_t resets;           /* that were survived without a call */
+  uint64_t limit_ms;         /* manners: when the trouble begins */
   uint64_t turns;
   unsigned moments; /* since the clock moved */
   char fault[512];  /* the first broken promise; "" if none */
@@ -293,6 +296,10 @@ void check_download(struct world* world, struct link* link,
 void check_request(struct world* world, struct link* link, unsigned status);
 void check_streaming(struct world* world, unsigned shard);
 void check_token(struct world* world);
+
+/* manners.c: the script of such a life, and the service's judgement. */
+void manners_begin(struct world* world);
+void manners_end(struct world* world);
 
 /* network.c */
 void network_open(struct world* world, enum gcn__wire_index wire);
