@@ -25,11 +25,23 @@ enum {
   DRIFT_SEEDS = 100,
   RESET_SEEDS = 20,
   MANNERS_SEEDS = 40,
-  LONG_SEEDS = 600,
   LONG_DAYS = 30,
   REPLAYS = 40,
   FAILURES_MAX = 10,
 };
+
+/* A sanitizer makes a life several times as long to live. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { LONG_SEEDS = 200 };
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+enum { LONG_SEEDS = 200 };
+#  else
+enum { LONG_SEEDS = 2000 };
+#  endif
+#else
+enum { LONG_SEEDS = 2000 };
+#endif
 
 static struct world world;
 
