@@ -57,7 +57,7 @@ installed() {
 
 build_packages() {
   echo build-essential meson ninja-build pkg-config ca-certificates
-  echo libuv1-dev libwslay-dev libjansson-dev
+  echo libuv1-dev libwslay-dev libjansson-dev libsqlite3-dev
   any_of libllhttp-dev
   case $(offered libmbedtls-dev) in 3.[6-9].*) echo libmbedtls-dev ;; esac
 }
@@ -120,15 +120,16 @@ advise() { # one line; nothing here was tried outside Debian
   rest="(Meson downloads the Mbed TLS, llhttp and wslay that are not there)"
   if [ "$(uname -s)" = Darwin ]; then
     say "install with Homebrew:  brew install meson ninja pkgconf libuv" \
-      "jansson llhttp wslay mbedtls@3  and export" \
+      "jansson sqlite llhttp wslay mbedtls@3  and export" \
       "PKG_CONFIG_PATH=\"\$(brew --prefix mbedtls@3)/lib/pkgconfig\"  $rest"
   elif have dnf; then
     say "install with dnf:  dnf install gcc meson ninja-build" \
-      "pkgconf-pkg-config libuv-devel jansson-devel llhttp-devel" \
-      "wslay-devel mbedtls-devel  $rest"
+      "pkgconf-pkg-config libuv-devel jansson-devel sqlite-devel" \
+      "llhttp-devel wslay-devel mbedtls-devel  $rest"
   else
     say "no known package manager; needed: a C11 compiler, Meson >= 1.0," \
-      "Ninja, pkg-config, libuv >= 1.44, jansson >= 2.13  $rest"
+      "Ninja, pkg-config, libuv >= 1.44, jansson >= 2.13, and SQLite for" \
+      "checkpoints in a database  $rest"
   fi
 }
 

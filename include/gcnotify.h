@@ -20,14 +20,16 @@
  * Close.    The close callback is the last one.  By then every handle and
  *           request of the client has left the loop; the client is freed when
  *           it returns.  A DNS look-up that already runs cannot be cancelled
- *           and may delay it, by 10 s with glibc's usual settings.
+ *           and may delay it, by 10 s with glibc's usual settings; so may a
+ *           checkpoint that is being saved, by as long as the disk takes.
  * Memory.   Pointers given to a callback are valid until it returns.  Strings
  *           given to a function are copied.  Spans are not NUL-terminated
  *           unless said so.
  * Time.     Milliseconds, unless a name says otherwise.
  * The loop. Never run, stopped, walked or closed by the library; loop->data is
  *           left alone; no signal handler, no global state, no thread beyond
- *           libuv's own pool, which serves look-ups.  Handles of a client: one
+ *           libuv's own pool, which serves look-ups and checkpoints.  Handles
+ *           of a client: one
  *           uv_timer_t, one uv_async_t, one uv_tcp_t per open link (to the
  *           login host, and per connection to the API and the streaming host;
  *           while addresses race, up to six more), one uv_poll_t per link whose
@@ -70,9 +72,8 @@
  *      a blocked loop, kept the stream from being read before it was lost).
  * P12  A planned rotation loses nothing (overlap proven by a handover
  *      certificate) or reports a gap.
- * P13  The acknowledged position never moves past an unacknowledged event.
- *      (Today events are acknowledged by the callback's return; there is no
- *      durable position yet.)
+ * P13  The acknowledged position never moves past an unacknowledged event, and
+ *      is on disk before it is reported acknowledged.
  * P14  Memory stays under the configured bound whatever the server sends or the
  *      consumer does.
  * P15  When the world behaves again, a wanted client streams within a bounded
@@ -139,10 +140,11 @@ GCN_EXTERN int gcn_client_abandon(gcn_client_t* client);
  * (gcn_plan); a rejected topic is left out and asked for again, slowly.  Topics
  * already wanted are passed over.  Names are compared without regard to ASCII
  * case; names that you combined yourself ("v2.users.ID?presence&routingStatus")
- * count once.
+ * count once.  With the stream dialect a topic is a subscription (see
+ * gcn_subscription), and every change replaces the connection.
  *
- * Limits:  GCN_TOPIC_SIZE_MAX bytes each, topic_count_max in all, and room on
- *          the connections.
+ * Limits:  GCN_TOPIC_SIZE_MAX bytes each (stream: GCN_SUBSCRIPTION_SIZE_MAX),
+ *          topic_count_max in all, and room on the connections.
  * Returns: 0; UV_EINVAL (NULL, empty, or a byte that is not printable ASCII);
  *          GCN_ELIMIT; UV_ENOMEM; GCN_ECLOSING; GCN_EWRONGTHREAD; GCN_EFORKED.
  *          On an error the set is as before.
@@ -211,6 +213,31 @@ GCN_EXTERN void gcn_connect_done(gcn_connect_t* request, int status, int fd);
  * Thread:  the loop's. */
 GCN_EXTERN int gcn_client_rotate(gcn_client_t* client);
 
+/* The event is handled: with GCN_ACK_MANUAL, in any order, from inside its
+ * callback or later with its number or a retained copy.  The position moves
+ * over the events that are acknowledged without a hole.
+ *
+ * Returns: 0; UV_ENOENT (not in flight: acknowledged before, or automatically);
+ *          UV_EINVAL (NULL, or its client is closed), GCN_ECLOSING,
+ *          GCN_EWRONGTHREAD, GCN_EFORKED.
+ * Thread:  the loop's. */
+GCN_EXTERN int gcn_event_ack(const gcn_event_t* event);
+GCN_EXTERN int gcn_client_ack(gcn_client_t* client, uint64_t sequence);
+
+/* A copy that stays valid until gcn_event_release, also beyond the close of
+ * its client; of a copy: the same one, to be released once more.  It must be
+ * released on the loop's thread, and before the memory of alloc_cb goes.
+ *
+ * Returns: NULL if memory is short. */
+GCN_EXTERN const gcn_event_t* gcn_event_retain(const gcn_event_t* event);
+GCN_EXTERN void gcn_event_release(const gcn_event_t* event);
+
+/* Answers of a store (gcn_store_t).  `bytes` are copied.  Thread: the loop's.
+ * A load's status: 0; UV_ENOENT: there is no such generation; or an error. */
+GCN_EXTERN void gcn_load_done(gcn_load_t* request, int status,
+                              const void* bytes, size_t size);
+GCN_EXTERN void gcn_save_done(gcn_save_t* request, int status);
+
 /* Ends a wait in BACKING_OFF or REFUSED at once, for knowledge from outside
  * ("the VPN is up").  Without effect elsewhere.
  *
@@ -221,6 +248,10 @@ GCN_EXTERN int gcn_client_reconnect_now(gcn_client_t* client);
 /* Stops and resumes delivery: reading stops, TCP pushes back, nothing is
  * dropped by us.  While paused, silence is not held against the stream; the
  * service may end it.  Counts as one: a second pause needs no second resume.
+ * If there is a window (GCN_ACK_MANUAL or a checkpoint) and `full` is not WAIT,
+ * a pause longer than full_ms is treated like a window that is full so long:
+ * reading goes on, events wait within the window's bounds, and what is dropped
+ * of them is told as a gap, also while paused.
  *
  * Returns: 0, GCN_ECLOSING, GCN_EWRONGTHREAD, GCN_EFORKED.
  * Thread:  the loop's. */
@@ -284,11 +315,25 @@ GCN_EXTERN void gcn_hub_release(gcn_hub_t* hub);
 /* How topics would be spread over connections, without a client: the same as a
  * new client that is given this list.  `entries` (may be NULL) has room for
  * `count`.  Of `options` (may be NULL) these are used: connection_count_max,
- * connection_names_max, no_combining, alloc_cb and alloc_data.
+ * connection_names_max, no_combining, dialect, stream, alloc_cb and alloc_data.
+ * A subscription longer than GCN_TOPIC_SIZE_MAX has an empty entry.name.
  * Returns: 0, UV_EINVAL, UV_ENOMEM.  Thread: any. */
 GCN_EXTERN int gcn_plan(const gcn_options_t* options,
                         const char* const* topics, size_t count,
                         gcn_plan_entry_t* entries, gcn_plan_t* plan);
+
+/* The line that names a subscription of the stream dialect,
+ *   EVENT[@RESOURCE][?FILTER=VALUE[,VALUE]...[&FILTER=...]...]
+ * from its JSON, {"event":...,"resourceId":...,"filters":{NAME:[VALUE,...]}} or
+ * {"topic":...,"filter":{"query":...}}.  As snprintf: writes what fits and a
+ * NUL, and returns the size of the whole without it; UV_EINVAL, and `text` says
+ * what is wrong with the JSON; UV_ENOMEM.  Thread: any. */
+GCN_EXTERN int gcn_subscription(const char* json, char* text, size_t size);
+
+/* "guide", "rest", "sdk", "message", "ticket"; NULL if unknown.  The inverse
+ * knows "thread-a" to "thread-d", too, and returns GCN_PRESET_COUNT. */
+GCN_EXTERN const char* gcn_preset_name(gcn_preset_t preset);
+GCN_EXTERN gcn_preset_t gcn_preset_find(const char* name);
 
 /* "mypurecloud.de" for "eu-central-1", "eu_central_1" or "mypurecloud.de";
  * NULL if the key is unknown.  `index` walks the table: NULL at its end. */

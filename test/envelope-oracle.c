@@ -2,16 +2,14 @@
 /*
  * Two readings of one text, compared; see envelope-oracle.h.
  *
- * Spans have no counterpart in jansson.  They are read again, in brackets, and
- * the values compared; their bytes must be those of the text.
+ * Spans of raw bytes must be those of the text.
  */
 #include "envelope-oracle.h"
 
 #include "codec/envelope.h"
 #include "codec/utf8.h"
+#include "json-oracle.h"
 
-#include <jansson.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,63 +19,6 @@ struct reading {
   size_t size;
   struct gcn__envelope envelope;
 };
-
-static size_t depth_of(json_t* value) {
-  size_t deepest = 0;
-  size_t index;
-  const char* key;
-  json_t* member;
-  json_array_foreach(value, index, member) {
-    size_t depth = depth_of(member);
-    if (depth > deepest) deepest = depth;
-  }
-  json_object_foreach(value, key, member) {
-    size_t depth = depth_of(member);
-    if (depth > deepest) deepest = depth;
-  }
-  bool nested = json_is_array(value) || json_is_object(value);
-  return deepest + (nested ? 1 : 0);
-}
-
-/* True where the scanner is free to accept what jansson does not. */
-static bool is_lenient(const json_error_t* error) {
-  switch (json_error_code(error)) {
-  case json_error_duplicate_key:
-  case json_error_numeric_overflow:
-  case json_error_null_character:
-  case json_error_null_byte_in_key: return true;
-  default: return strstr(error->text, "invalid Unicode") != NULL;
-  }
-}
-
-/* True if `span`, between `before` and `after`, reads as `value`. */
-static bool reads_as(struct gcn__span span, const char* before,
-                     const char* after, const json_t* value) {
-  size_t lead = strlen(before);
-  size_t tail = strlen(after);
-  char* text = malloc(lead + span.size + tail);
-  if (text == NULL) abort();
-  memcpy(text, before, lead);
-  memcpy(text + lead, span.data, span.size);
-  memcpy(text + lead + span.size, after, tail);
-  json_t* array = json_loadb(text, lead + span.size + tail, 0, NULL);
-  bool same = json_array_size(array) == 1 &&
-              json_equal(json_array_get(array, 0), value) == 1;
-  json_decref(array);
-  free(text);
-  return same;
-}
-
-static bool is_string(struct gcn__span span, const json_t* value) {
-  if (!json_is_string(value)) return span.data == NULL;
-  if (span.data == NULL || span.size != json_string_length(value)) return false;
-  return memcmp(span.data, json_string_value(value), span.size) == 0;
-}
-
-static bool is_string_or_number(struct gcn__span span, const json_t* value) {
-  if (!json_is_number(value)) return is_string(span, value);
-  return span.data != NULL && reads_as(span, "[", "]", value);
-}
 
 /* The bytes are those of the text, with no space around them. */
 static bool is_untouched(const struct reading* reading, struct gcn__span span) {
@@ -93,26 +34,28 @@ static bool is_body(const struct reading* reading, const json_t* body) {
   struct gcn__span span = reading->envelope.body;
   if (body == NULL) return span.data == NULL;
   return span.data != NULL && is_untouched(reading, span) &&
-         reads_as(span, "[", "]", body);
+         oracle_reads_as(span, "[", "]", body);
 }
 
 static bool is_message(struct gcn__span span, const json_t* message) {
   if (!json_is_string(message)) return span.data == NULL;
-  return span.data != NULL && reads_as(span, "[\"", "\"]", message);
+  return span.data != NULL && oracle_reads_as(span, "[\"", "\"]", message);
 }
 
 static const char* compare(const struct reading* reading, const json_t* root) {
   const struct gcn__envelope* envelope = &reading->envelope;
   const json_t* body = json_object_get(root, "eventBody");
   const json_t* metadata = json_object_get(root, "metadata");
-  if (!is_string(envelope->topic, json_object_get(root, "topicName")))
+  if (!oracle_is_string(envelope->topic, json_object_get(root, "topicName")))
     return "topic";
-  if (!is_string_or_number(envelope->version, json_object_get(root, "version")))
+  if (!oracle_is_string_or_number(envelope->version,
+                                  json_object_get(root, "version")))
     return "version";
-  if (!is_string_or_number(envelope->result, json_object_get(root, "result")))
+  if (!oracle_is_string_or_number(envelope->result,
+                                  json_object_get(root, "result")))
     return "result";
-  if (!is_string(envelope->correlation_id,
-                 json_object_get(metadata, "CorrelationId")))
+  if (!oracle_is_string(envelope->correlation_id,
+                        json_object_get(metadata, "CorrelationId")))
     return "correlation_id";
   if (!is_body(reading, body)) return "body";
   if (!is_message(envelope->body_message, json_object_get(body, "message")))
@@ -120,18 +63,20 @@ static const char* compare(const struct reading* reading, const json_t* root) {
   return NULL;
 }
 
-static const char* judge(const struct reading* reading, bool accepted) {
+static const char* judge(const struct reading* reading, bool accepted,
+                         bool shallow) {
   json_error_t error;
   json_t* root =
       json_loadb(reading->text, reading->size, JSON_REJECT_DUPLICATES, &error);
   const char* found = NULL;
   if (reading->size > 0 && memchr(reading->text, '\0', reading->size) != NULL) {
     /* jansson 2.14 overlooks a NUL byte behind a number. */
-    found = accepted ? "the scanner accepts a NUL byte" : NULL;
+    found = accepted && !shallow ? "the scanner accepts a NUL byte" : NULL;
   } else if (root == NULL) {
-    if (accepted && !is_lenient(&error)) found = "only the scanner accepts it";
+    if (accepted && !shallow && !oracle_is_lenient(&error))
+      found = "only the scanner accepts it";
   } else if (!json_is_object(root) ||
-             depth_of(root) > GCN__ENVELOPE_DEPTH_MAX) {
+             oracle_depth(root) > GCN__ENVELOPE_DEPTH_MAX) {
     found = accepted ? "the scanner accepts a wrong shape" : NULL;
   } else {
     found = accepted ? compare(reading, root) : "only jansson accepts it";
@@ -140,20 +85,26 @@ static const char* judge(const struct reading* reading, bool accepted) {
   return found;
 }
 
-const char* envelope_disagreement(const char* text, size_t size) {
+static const char* check(const char* text, size_t size,
+                         enum gcn__scrutiny scrutiny) {
   struct reading reading = {.text = text, .size = size};
   reading.scanned = malloc(size > 0 ? size : 1);
   if (reading.scanned == NULL) abort();
   if (size > 0) memcpy(reading.scanned, text, size);
   size_t offset = size + 1;
-  int error =
-      gcn__envelope_scan(reading.scanned, size, &reading.envelope, &offset);
+  int error = gcn__envelope_scan(reading.scanned, size, scrutiny,
+                                 &reading.envelope, &offset);
   const char* found = NULL;
   if (error != 0 && offset > size) found = "no offset";
   if (error != 0 && size > 0 && memcmp(reading.scanned, text, size) != 0)
     found = "the text was changed on an error";
   if (found == NULL && gcn__utf8_valid(gcn__span(text, size)))
-    found = judge(&reading, error == 0);
+    found = judge(&reading, error == 0, scrutiny == GCN__SCRUTINY_SHALLOW);
   free(reading.scanned);
   return found;
+}
+
+const char* envelope_disagreement(const char* text, size_t size) {
+  const char* found = check(text, size, GCN__SCRUTINY_STRICT);
+  return found != NULL ? found : check(text, size, GCN__SCRUTINY_SHALLOW);
 }

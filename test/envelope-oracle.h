@@ -5,7 +5,8 @@
  * The scanner must accept a text if and only if jansson does, and find what
  * jansson finds, but for the differences that codec/envelope.h documents: it
  * is stricter about the depth and the root, and does not look at duplicate
- * keys, surrogates, NUL and number ranges in what is not its own.
+ * keys, surrogates, NUL and number ranges in what is not its own.  With shallow
+ * scrutiny it may accept more, but must find the same in what jansson accepts.
  */
 #ifndef GCN_TEST_ENVELOPE_ORACLE_H
 #define GCN_TEST_ENVELOPE_ORACLE_H

@@ -40,7 +40,10 @@
   X(EENTROPY, -20023, "the system's source of random numbers failed")          \
   X(ECONFIG, -20024, "the configuration is not valid")                         \
   X(EPROXY, -20025, "the proxy did not open a tunnel to the host")             \
-  X(EPROXYAUTH, -20026, "the proxy did not accept the login")
+  X(EPROXYAUTH, -20026, "the proxy did not accept the login")                  \
+  X(ECHECKPOINT, -20027, "the checkpoint can't be used")                       \
+  X(ESUBSCRIPTION, -20028, "the service refused a subscription")               \
+  X(EPOSITION, -20029, "the service no longer has the position")
 /* clang-format on */
 
 enum {

@@ -71,10 +71,12 @@ typedef struct {
                         the channel has; what is missing is put again */
 
   /* Limits. */
-  uint64_t message_size_max; /* 1048576 bytes, 16 MiB at most */
+  uint64_t message_size_max; /* 1048576 bytes, 16 MiB at most; stream dialect:
+                                16 MiB */
   uint64_t topic_count_max;  /* 20000, GCN_TOPIC_COUNT_MAX at most */
   uint64_t token_margin_ms;  /* 60000: renew a token with less life left */
-  uint64_t latency_ms_max;   /* 2000: one-way delay that gaps allow for */
+  uint64_t latency_ms_max;   /* 2000: one-way delay that gaps allow for; stream
+                                dialect: plus the batch's latency_ms */
   uint64_t seed;             /* of jitter; 0: from the system */
 
   /* Token.  With credentials_cb the credentials above may be left out; with
@@ -149,6 +151,35 @@ typedef struct {
   uint64_t handshakes_max; /* 4: connections in the making, per hub */
 
   uint64_t record_size; /* 65536 bytes of flight recorder; UINT64_MAX: off */
+
+  /* Dialect. */
+  gcn_dialect_t dialect;
+  const gcn_stream_t* stream; /* STREAM; NULL: GCN_PRESET_GUIDE */
+
+  /* Delivery.  `window_*` count events that were given out and are not
+   * acknowledged, and those that wait for it; at 75 % of either reading rests,
+   * and goes on at 25 % of both.  They hold while there is a checkpoint or
+   * ack is MANUAL. */
+  gcn_batch_cb batch_cb;     /* instead of event_cb */
+  uint64_t batch_count_max;  /* 64 events of one call */
+  uint64_t batch_size_max;   /* 1048576 bytes of one call */
+  gcn_ack_t ack;
+  uint64_t window_count;     /* 8192 events */
+  uint64_t window_size;      /* 16777216 bytes of messages */
+  gcn_full_t full;
+  uint64_t full_ms;          /* 10000: full so long, then as `full` says */
+  gcn_id_cb id_cb;
+  gcn_validate_t validate;
+
+  /* Checkpoint: at most one of the three.  The file is made with mode 0600,
+   * with PATH.1 (the one before) and PATH.tmp beside it. */
+  const char* checkpoint_path;
+  const char* checkpoint_sqlite; /* a database's path */
+  const gcn_store_t* store;      /* copied */
+  gcn_effect_cb effect_cb;       /* with checkpoint_sqlite */
+  uint64_t checkpoint_ms;        /* 20: between two saves */
+  gcn_durable_cb durable_cb;
+  gcn_checkpoint_cb checkpoint_cb;
 } gcn_options_t;
 
 /* Zeroes the options, sets log_level to GCN_LOG_WARN, and notes the size your
@@ -156,6 +187,12 @@ typedef struct {
 #define gcn_options_init(options) \
   gcn_options_init_sized((options), sizeof(*(options)))
 GCN_EXTERN void gcn_options_init_sized(gcn_options_t* options, size_t size);
+
+/* Sets every member as the preset has it. */
+#define gcn_stream_init(stream, preset) \
+  gcn_stream_init_sized((stream), sizeof(*(stream)), (preset))
+GCN_EXTERN void gcn_stream_init_sized(gcn_stream_t* stream, size_t size,
+                                      gcn_preset_t preset);
 
 /* Checks everything gcn_client_new would refuse, without a loop.
  *

@@ -36,11 +36,14 @@ typedef struct uv_loop_s uv_loop_t;
 #define GCN_CONNECTION_COUNT_MAX 18
 #define GCN_TOPIC_COUNT_MAX 200000
 
+/* Bytes of a subscription of the stream dialect. */
+#define GCN_SUBSCRIPTION_SIZE_MAX 1000
+
 /* Credentials that may be offered at once: the present and the next. */
 #define GCN_CREDENTIALS_COUNT_MAX 2
 
 /* Bytes of gcn_failure_t.text with its NUL. */
-#define GCN_FAILURE_TEXT_SIZE 256
+#define GCN_FAILURE_TEXT_SIZE 512
 
 /* --- names ---------------------------------------------------------------- */
 
@@ -80,13 +83,16 @@ typedef enum {
 typedef enum {
   GCN_OP_NONE,
   GCN_OP_TOKEN,      /* POST /oauth/token */
-  GCN_OP_CHANNEL,    /* POST /api/v2/notifications/channels */
-  GCN_OP_TOPICS,     /* PUT .../subscriptions */
+  GCN_OP_CHANNEL,    /* POST /api/v2/notifications/channels; stream dialect:
+                        POST for a subscription token */
+  GCN_OP_TOPICS,     /* PUT .../subscriptions; stream: POST of them */
   GCN_OP_UPGRADE,    /* the WebSocket handshake */
   GCN_OP_STREAM,     /* the open WebSocket */
-  GCN_OP_AUDIT,      /* GET .../subscriptions: which topics has the channel? */
+  GCN_OP_AUDIT,      /* GET .../subscriptions: which topics has the channel?
+                        stream: the pre-flight, which of them are valid? */
   GCN_OP_ADD,        /* POST .../subscriptions: more topics */
-  GCN_OP_UNSUBSCRIBE /* DELETE .../subscriptions: all topics off */
+  GCN_OP_UNSUBSCRIBE, /* DELETE .../subscriptions: all topics off */
+  GCN_OP_CHECKPOINT  /* loading or saving the checkpoint */
 } gcn_op_t;
 
 typedef enum {
@@ -113,10 +119,66 @@ typedef enum {
   GCN_JITTER_DECORRELATED
 } gcn_jitter_t;
 
+/* Which of the service's two ways to stream (PROTOCOL §1 to §5, and §6). */
+typedef enum {
+  GCN_DIALECT_CHANNELS, /* the public API: channels, topics, no replay */
+  GCN_DIALECT_STREAM    /* subscriptions in the upgrade, batches, resume */
+} gcn_dialect_t;
+
+/* The descriptions of the stream dialect, which do not agree. */
+typedef enum {
+  GCN_PRESET_GUIDE,   /* token and subscriptions in the query */
+  GCN_PRESET_REST,    /* subscriptions POSTed before the upgrade */
+  GCN_PRESET_SDK,     /* subscriptions by topic and filter query */
+  GCN_PRESET_MESSAGE, /* Bearer header; subscriptions as the first message */
+  GCN_PRESET_TICKET,  /* a subscription token, POSTed for, in the query */
+  GCN_PRESET_COUNT
+} gcn_preset_t;
+
+typedef enum { GCN_TOKEN_IN_QUERY, GCN_TOKEN_IN_HEADER } gcn_token_in_t;
+
+typedef enum {
+  GCN_SUBSCRIPTIONS_IN_QUERY,
+  GCN_SUBSCRIPTIONS_IN_MESSAGE,
+  GCN_SUBSCRIPTIONS_IN_POST
+} gcn_subscriptions_in_t;
+
+/* A subscription in JSON. */
+typedef enum {
+  GCN_FORM_EVENT, /* {"event","resourceId","filters"} */
+  GCN_FORM_TOPIC, /* {"topic","filter":{"query"}} */
+  GCN_FORM_NAMED  /* {"name","eventTypes" or "topics","endpoint","scope"} */
+} gcn_form_t;
+
+/* When an event counts as handled. */
+typedef enum {
+  GCN_ACK_AUTO,  /* when its callback has returned */
+  GCN_ACK_MANUAL /* by gcn_event_ack */
+} gcn_ack_t;
+
+/* What to do when the window has been full for full_ms.  Until then, and with
+ * WAIT for ever, reading rests and TCP pushes back. */
+typedef enum {
+  GCN_FULL_WAIT,
+  GCN_FULL_DROP_OLDEST, /* read on; of what waits the oldest goes, told as a
+                           gap */
+  GCN_FULL_KEEP_LATEST  /* read on; of each topic only the latest waits, told as
+                           a gap */
+} gcn_full_t;
+
+/* How closely a message is looked at, besides its UTF-8. */
+typedef enum {
+  GCN_VALIDATE_STRICT, /* the whole message against the JSON grammar */
+  GCN_VALIDATE_SHALLOW /* bodies only as far as it takes to find their ends */
+} gcn_validate_t;
+
 /* How sure it is that events could not come. */
 typedef enum {
-  GCN_CERTAINTY_BLIND,   /* no stream served the topics */
-  GCN_CERTAINTY_POSSIBLE /* one did, but its topics had changed meanwhile */
+  GCN_CERTAINTY_BLIND,    /* no stream served the topics */
+  GCN_CERTAINTY_POSSIBLE, /* one did, but its topics had changed meanwhile; or
+                             it went on where it was asked to, and the service
+                             did not say that it could */
+  GCN_CERTAINTY_DROPPED   /* they came, and full_ms made us drop them */
 } gcn_certainty_t;
 
 typedef enum {
@@ -132,7 +194,10 @@ typedef struct gcn_client_s gcn_client_t;
 typedef struct gcn_hub_s gcn_hub_t;
 typedef struct gcn_resolve_s gcn_resolve_t;
 typedef struct gcn_connect_s gcn_connect_t;
+typedef struct gcn_load_s gcn_load_t;
+typedef struct gcn_save_s gcn_save_t;
 struct sockaddr;
+struct sqlite3;
 
 /* A view of bytes; data is NULL if the thing is absent. */
 typedef struct {
@@ -166,10 +231,11 @@ typedef struct {
   unsigned connection_index;    /* 0 but for clients with many topics */
 } gcn_transition_t;
 
-/* One event.  All spans view one buffer that is reused after the callback. */
+/* One event.  All spans view one buffer that is reused after the callback,
+ * unless the event is retained. */
 typedef struct {
-  gcn_span_t topic;          /* "topicName", decoded */
-  gcn_span_t body;           /* "eventBody", raw JSON */
+  gcn_span_t topic;          /* "topicName", decoded; stream dialect: "event" */
+  gcn_span_t body;           /* "eventBody", raw JSON; stream: "data" */
   gcn_span_t correlation_id; /* "metadata"."CorrelationId"; may be absent */
   gcn_span_t version;        /* topic schema version; may be absent */
   gcn_span_t message;        /* size and start of the whole message; spans above
@@ -179,6 +245,13 @@ typedef struct {
   uint64_t connection;       /* of the stream: grows with every upgrade */
   int64_t received_unix_ms;  /* wall clock, when its bytes were read */
   uint64_t received_ms;      /* uv_now() of the same moment */
+  /* Stream dialect; absent where the service does not say. */
+  gcn_span_t id;             /* unique; the key to handle an event once */
+  gcn_span_t resource_id;
+  gcn_span_t type;           /* "eventType" */
+  gcn_span_t timestamp;      /* the service's, ISO 8601 */
+  unsigned connection_index; /* which of the client's connections */
+  gcn_client_t* client;      /* NULL in a retained event of a closed client */
 } gcn_event_t;
 
 /* The service's word on one topic. */
@@ -189,8 +262,10 @@ typedef struct {
   gcn_span_t missing_permissions; /* comma-separated; may be absent */
 } gcn_topic_result_t;
 
-/* From when to when events may have been missed.  The service replays nothing:
- * read the state you need by REST for this interval. */
+/* From when to when events may have been missed.  With the channels dialect the
+ * service replays nothing: read the state you need by REST for this interval.
+ * A gap since the last run of the program, known from a checkpoint, begins
+ * before the loop did: then from_ms is 0. */
 typedef struct {
   int64_t from_unix_ms; /* not before */
   int64_t to_unix_ms;   /* not after */
@@ -213,6 +288,51 @@ typedef struct {
   uint64_t duplicates;  /* events that came over both; delivered once */
   unsigned connection_index;
 } gcn_rotation_t;
+
+/* How the stream dialect is spoken.  Fill with gcn_stream_init, which sets
+ * every member as the preset has it, then change what differs.  Strings are
+ * copied by gcn_client_new; NULL means "not used". */
+typedef struct {
+  size_t size;               /* set by gcn_stream_init */
+  const char* path;          /* of the upgrade, behind that of api_url */
+  gcn_token_in_t token_in;
+  const char* token_param;   /* TOKEN_IN_QUERY: its name, "access_token" */
+  gcn_subscriptions_in_t subscriptions_in;
+  gcn_form_t form;
+  const char* subscriptions_param; /* "subscriptions"; also the member's name in
+                                      a message or body */
+  const char* subscriptions_path;  /* of POST, and with "/ID" of DELETE */
+  const char* ticket_path;    /* POST for a subscription token first */
+  const char* preflight_path; /* GET: which subscriptions are valid? */
+  const char* resume_param;   /* "lastEventId" */
+  const char* since_param;    /* "since", if only a time is known */
+  const char* batch_param;    /* "maxBatchSize" */
+  const char* latency_param;  /* "maxLatency" */
+  uint64_t batch_count_max;   /* 100: events of one batch, asked for; 0: not */
+  uint64_t latency_ms;        /* 5000: how long a batch may wait, and how often
+                                 an idle one comes; 0: not asked for */
+  uint64_t url_size_max;      /* 8000: bytes of path and query; subscriptions
+                                 beyond it go to more connections */
+  int limit_is_4001;          /* 1: close 4001 means a rate limit */
+} gcn_stream_t;
+
+/* Where checkpoints are kept, if not in a file of the library's.  All calls
+ * come from the loop's thread, one request at a time. */
+typedef struct {
+  size_t size; /* sizeof(gcn_store_t) */
+  void* data;
+  /* `generation` 0: what was saved last, 1: what was saved before it.  Return 0
+   * and call gcn_load_done once, at once or later; or an error. */
+  int (*load)(void* data, unsigned generation, gcn_load_t* request);
+  /* Store `bytes`, which hold capabilities: keep them from others.  Return 0
+   * and call gcn_save_done once, when they would survive a power cut; or an
+   * error.  `bytes` and `sequences` stay valid until then.  `sequences` are the
+   * events that become acknowledged with it. */
+  int (*save)(void* data, const void* bytes, size_t bytes_size,
+              const uint64_t* sequences, size_t sequence_count,
+              gcn_save_t* request);
+  void (*close)(void* data); /* the last call; may be NULL */
+} gcn_store_t;
 
 /* What a token is asked for with.  NULL where it does not apply, or stays. */
 typedef struct {
@@ -277,12 +397,50 @@ typedef struct {
   uint64_t tls_full;    /* handshakes */
   uint64_t tls_resumed;
   uint64_t sleeps;      /* times that the machine was found to have slept */
+  uint64_t batches;     /* messages with events, stream dialect */
+  uint64_t resumed;     /* streams that went on at a position */
+  uint64_t resumes_lost; /* ... that the service no longer had */
+  uint64_t preflights;
+  uint64_t repeated;    /* events that came again with a known id, dropped */
+  uint64_t in_flight;   /* events given out, or waiting, not acknowledged */
+  uint64_t in_flight_size; /* their bytes */
+  uint64_t acked;       /* events acknowledged; with a checkpoint: on disk */
+  uint64_t dropped;     /* events dropped by GCN_FULL_* */
+  uint64_t full_age;    /* ms since the window became full; 0: it is not */
+  uint64_t saves;       /* of the checkpoint */
+  uint64_t saves_failed;
+  uint64_t save_age;    /* ms since the last good one; UINT64_MAX: none */
 } gcn_stats_t;
 
 /* --- callbacks ------------------------------------------------------------ */
 /* `client` first, then data.  Your pointer: gcn_client_data(client). */
 
 typedef void (*gcn_event_cb)(gcn_client_t* client, const gcn_event_t* event);
+/* Up to batch_count_max events and batch_size_max bytes (a single event may be
+ * larger), in order, at the latest when the loop's turn ends and before any
+ * other callback. */
+typedef void (*gcn_batch_cb)(gcn_client_t* client, const gcn_event_t* events,
+                             size_t count);
+/* Every event numbered up to `sequence` is acknowledged, and with a checkpoint
+ * that is on disk: a restart will not deliver them again. */
+typedef void (*gcn_durable_cb)(gcn_client_t* client, uint64_t sequence);
+/* What makes the event unique: write up to `size` bytes to `id` and return how
+ * many; 0: the library's own way (the id, or topic, correlation id and body).
+ * Must not call functions of this client. */
+typedef size_t (*gcn_id_cb)(void* data, const gcn_event_t* event, char* id,
+                            size_t size);
+/* Called on a thread of libuv's pool, inside the transaction that makes the
+ * events of `sequences` acknowledged: write what they mean through `db`, and do
+ * not begin, commit or roll back.  Return 0, or anything else to roll back; it
+ * is tried again with the same events, and maybe more.  Must not call functions
+ * of the library. */
+typedef int (*gcn_effect_cb)(void* data, struct sqlite3* db,
+                             const uint64_t* sequences, size_t count);
+/* The checkpoint can't be read or written; `failure` says why.  After a load
+ * the client is REFUSED: a stream that began at nothing would look whole.
+ * After a save it is tried again, and nothing becomes durable meanwhile. */
+typedef void (*gcn_checkpoint_cb)(gcn_client_t* client,
+                                  const gcn_failure_t* failure);
 /* Not called for the change to CLOSED: that is the close callback. */
 typedef void (*gcn_state_cb)(gcn_client_t* client,
                              const gcn_transition_t* transition);

@@ -18,6 +18,8 @@ enum {
   /* A quiet stream is asked this soon, and has this long to answer. */
   PROBE_MS = 200,
   SILENCE_MS = 10000,
+  /* ... and shows by itself that it lives, where it can be asked to. */
+  LATENCY_MS = 1000,
 };
 
 struct course {
@@ -33,6 +35,10 @@ struct course {
 static const char* const names[STEPS] = {"token", "channel", "socket", "topics",
                                          "answer"};
 
+static bool is_stream(const struct course* course) {
+  return course->doctor->dialect.dialect == GCN_DIALECT_STREAM;
+}
+
 static void describe(const struct course* course, char* out, size_t size) {
   static const char* const texts[STEPS] = {
       "the login service accepted the credentials",
@@ -42,7 +48,9 @@ static void describe(const struct course* course, char* out, size_t size) {
       "the service answered over the socket",
   };
   const struct gcn__doctor* doctor = course->doctor;
-  if (course->step != TOPICS) {
+  if (course->step == CHANNEL && is_stream(course)) {
+    snprintf(out, size, "the stream dialect needs none");
+  } else if (course->step != TOPICS) {
     snprintf(out, size, "%s", texts[course->step]);
   } else if (doctor->topics.count == 0) {
     snprintf(out, size, "none were named");
@@ -101,6 +109,7 @@ static enum step step_of(const struct course* course,
   case GCN_OP_ADD: return TOPICS;
   case GCN_OP_UNSUBSCRIBE:
   case GCN_OP_STREAM:
+  case GCN_OP_CHECKPOINT:
   case GCN_OP_NONE: break;
   }
   return course->step;
@@ -121,7 +130,8 @@ static void handle_failure(struct course* course,
     refused = refused || failure->error == GCN_EAUTH ||
               failure->error == GCN_EFORBIDDEN;
   }
-  advance(course, step);
+  /* A stream's subscriptions are looked at before it is opened. */
+  if (step != TOPICS || !is_stream(course)) advance(course, step);
   gcn__doctor_failed(names[step], line, remedy);
   finish(course, refused ? GCN__EXIT_AUTH : GCN__EXIT_FAILURE);
 }
@@ -178,9 +188,12 @@ static void on_refresh(gcn_client_t* client, const char* refresh_token) {
 
 static int start(struct course* course) {
   struct gcn__doctor* doctor = course->doctor;
+  gcn_stream_t* stream = &doctor->dialect.stream;
   gcn_options_t options;
+  if (stream->latency_ms > LATENCY_MS) stream->latency_ms = LATENCY_MS;
   gcn_options_init(&options);
   gcn__target_apply(&doctor->target, &options);
+  gcn__dialect_apply(&doctor->dialect, &options);
   options.state_cb = on_state;
   options.topic_cb = on_topic;
   options.heartbeat_cb = on_life;

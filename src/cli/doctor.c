@@ -40,6 +40,13 @@ static const char usage[] =
     "      --proxy URL, --no-proxy LIST\n"
     "      --grant NAME, --refresh-token-file F, --assertion-file FILE,\n"
     "      --org-name NAME         as those of gcn tail\n"
+    "      --dialect NAME, --preset NAME, --token-in WHERE,\n"
+    "      --subscriptions-in W, --stream-path PATH, --batch-size N,\n"
+    "      --max-latency TIME      as those of gcn tail: with the stream "
+    "dialect\n"
+    "                              TOPICs are SUBSCRIPTIONs, and no channel "
+    "is\n"
+    "                              made\n"
     "  -T, --topics-file FILE      one topic per line\n"
     "  -h, --help                  this text\n"
     "\n"
@@ -52,7 +59,7 @@ static const struct gcn__arg table[] = {
     GCN__TARGET_ARGS,
     {'T', true, ARG_TOPICS_FILE, "topics-file"},
     {'h', false, ARG_HELP, "help"},
-};
+    GCN__DIALECT_ARGS};
 
 static void print(const char* verdict, const char* name, const char* text,
                   const char* after) {
@@ -220,7 +227,7 @@ static void tell_certificate(const struct gcn__doctor* doctor) {
 
 static void refuse_place(struct gcn__doctor* doctor, const char* topic,
                          const gcn_plan_entry_t* entry) {
-  char text[GCN_TOPIC_SIZE_MAX + 64];
+  char text[GCN_SUBSCRIPTION_SIZE_MAX + 64];
   if (entry->error == 0 || entry->error == UV_EEXIST) return;
   snprintf(text, sizeof text, "%s: %s", topic,
            entry->error == GCN_ELIMIT ? "no room" : "no topic's name");
@@ -237,7 +244,10 @@ static bool tell_plan(struct gcn__doctor* doctor) {
   gcn_plan_entry_t* entries = calloc(topics->count, sizeof *entries);
   if (entries == NULL) return refuse(doctor, "out of memory");
   uint64_t begin_ns = uv_hrtime();
-  int error = gcn_plan(NULL, names, topics->count, entries, &plan);
+  gcn_options_t options;
+  gcn_options_init(&options);
+  gcn__dialect_apply(&doctor->dialect, &options);
+  int error = gcn_plan(&options, names, topics->count, entries, &plan);
   for (size_t i = 0; error == 0 && i < topics->count; i++)
     refuse_place(doctor, names[i], &entries[i]);
   free(entries);
@@ -299,12 +309,26 @@ static bool read_topics(struct gcn__doctor* doctor, const char* path) {
   return good;
 }
 
+/* What has to be known before topics are read. */
+static bool take_dialect(struct gcn__doctor* doctor, int argc, char** argv) {
+  struct gcn__dialect_flags flags;
+  char problem[GCN__DIALECT_TEXT_SIZE];
+  gcn__dialect_scan(&flags, argc, argv, table, sizeof table / sizeof table[0]);
+  if (!gcn__dialect_choose(&doctor->dialect, &flags, problem)) {
+    return refuse(doctor, problem);
+  }
+  doctor->topics.stream = doctor->dialect.dialect == GCN_DIALECT_STREAM;
+  return true;
+}
+
 /* False: do not go on; the exit code is set. */
 static bool parse(struct gcn__doctor* doctor, int argc, char** argv) {
   struct gcn__args args;
+  if (!take_dialect(doctor, argc, argv)) return false;
   gcn__args_init(&args, argc, argv, table, sizeof table / sizeof table[0]);
   for (;;) {
     int id = gcn__args_next(&args);
+    if (id > GCN__DIALECT_ARG_FIRST) continue; /* has been looked for */
     if (id == GCN__ARGS_END) return true;
     if (id == GCN__ARGS_BAD) return refuse(doctor, args.problem);
     if (id == ARG_HELP) {
@@ -334,6 +358,7 @@ static bool load(struct gcn__doctor* doctor) {
   gcn_options_t options;
   gcn_options_init(&options);
   gcn__target_apply(target, &options);
+  gcn__dialect_apply(&doctor->dialect, &options);
   char why[320] = "";
   if (gcn_options_check(&options, why, sizeof why) == 0) return true;
   char text[GCN__TARGET_TEXT_SIZE];

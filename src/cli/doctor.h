@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "cli/console.h"
+#include "cli/dialect.h"
 #include "cli/target.h"
 #include "cli/topic-list.h"
 #include "gcnotify.h"
@@ -16,6 +17,7 @@ struct gcn__doctor {
   struct gcn__console console; /* for what is wrong with the question */
   struct gcn__target_flags flags;
   struct gcn__target target;
+  struct gcn__dialect dialect;
   uv_loop_t loop;
   struct gcn__topic_list topics;
   bool stuck; /* a look-up was given up and still runs */

@@ -5,6 +5,7 @@
 #include "cli/match.h"
 
 #include <regex.h>
+#include <stddef.h>
 
 #include "base/mem.h"
 #include "cli/text.h"
@@ -63,9 +64,25 @@ static bool find_operator(const char** text, enum match_operator* found) {
   return false;
 }
 
+/* What is no part of the body, and where it is. */
+static const struct {
+  const char* name;
+  size_t offset;
+} roots[] = {
+    {"topic", offsetof(gcn_event_t, topic)},
+    {"correlationId", offsetof(gcn_event_t, correlation_id)},
+    {"id", offsetof(gcn_event_t, id)},
+    {"resourceId", offsetof(gcn_event_t, resource_id)},
+    {"eventType", offsetof(gcn_event_t, type)},
+    {"eventTime", offsetof(gcn_event_t, timestamp)},
+};
+enum { ROOT_COUNT = sizeof roots / sizeof roots[0] };
+
 static bool is_root(struct gcn__span path) {
-  return gcn__span_is(path, "topic") || gcn__span_is(path, "correlationId") ||
-         gcn__span_is(path, "body") || gcn__span_starts(path, "body.");
+  for (size_t i = 0; i < ROOT_COUNT; i++) {
+    if (gcn__span_is(path, roots[i].name)) return true;
+  }
+  return gcn__span_is(path, "body") || gcn__span_starts(path, "body.");
 }
 
 /* `text` as a JSON number.  The parser wants a document around it. */
@@ -106,8 +123,8 @@ static const char* parse(struct gcn__match* match, const char* text) {
   text = skip_blanks(text);
   struct gcn__span path = gcn__span(text, strcspn(text, " \t=!<>"));
   if (!is_root(path)) {
-    return "it must begin with topic, correlationId or body, as in "
-           "'body.id == 42'";
+    return "it must begin with topic, correlationId, body, id, resourceId, "
+           "eventType or eventTime, as in 'body.id == 42'";
   }
   match->path = gcn__str_copy_n(mem, path.data, path.size);
   if (match->path == NULL) return "out of memory";
@@ -227,8 +244,11 @@ bool gcn__match_test(const struct gcn__match* match, const gcn_event_t* event) {
   if (gcn__span_starts(gcn__span_str(match->path), "body")) {
     return test_body(match, event);
   }
-  gcn_span_t text =
-      strcmp(match->path, "topic") == 0 ? event->topic : event->correlation_id;
+  size_t root = 0;
+  while (root + 1 < ROOT_COUNT && strcmp(match->path, roots[root].name) != 0)
+    root++;
+  gcn_span_t text;
+  memcpy(&text, (const char*)event + roots[root].offset, sizeof text);
   if (text.data == NULL) return match->verb == DO_UNEQUAL;
   return test_text(match, gcn__span(text.data, text.size));
 }

@@ -5,9 +5,11 @@
  *   topic match ^v2\.users\.
  *   body.routingStatus.status == IDLE
  *   body.participants.0.purpose contains cust
+ *   eventType == QUEUE_ADD
  *
- * A path names what `-o json` prints: topic, correlationId, or body and members
- * of it; a number is an index.  Operators: == != < <= > >= contains match.
+ * A path names what `-o json` prints: topic, correlationId, with the stream
+ * dialect id, resourceId, eventType and eventTime, or body and members of it; a
+ * number is an index.  Operators: == != < <= > >= contains match.
  * Numbers are compared as numbers if both sides are, else as text.  Of a value
  * that is not there only != is true.
  */

@@ -93,17 +93,26 @@ static int end(struct line* line) {
   return line->error;
 }
 
-int gcn__output_json_event(struct gcn__buf* out, const gcn_event_t* event,
+int gcn__output_json_event(const struct gcn__output* output,
+                           struct gcn__buf* out, const gcn_event_t* event,
                            const char* type) {
   struct line line = begin(out, type, event->received_unix_ms);
   add_number(&line, "seq", event->sequence);
+  if (output->stream) add_span(&line, "id", event->id);
   add_span(&line, "topic", event->topic);
+  if (output->stream) {
+    add_span(&line, "resourceId", event->resource_id);
+    add_span(&line, "eventType", event->type);
+    add_span(&line, "eventTime", event->timestamp);
+  }
   add_key(&line, "body");
   gcn_span_t body = event->body;
   if (body.data == NULL) {
     add_word(&line, "null");
   } else if (line.error == 0) {
-    line.error = gcn__text_one_line(out, gcn__span(body.data, body.size));
+    line.error = output->stream
+                     ? gcn__output_stream_body(out, event)
+                     : gcn__text_one_line(out, gcn__span(body.data, body.size));
   }
   add_span(&line, "correlationId", event->correlation_id);
   add_number(&line, "channel", event->generation);
@@ -125,23 +134,27 @@ static int write_open(struct gcn__buf* out, int64_t unix_ms,
   return end(&line);
 }
 
+/* NULL: all of it is null. */
+static void add_failure(struct line* line, const gcn_failure_t* known) {
+  static const gcn_failure_t nothing = {.correlation_id = "", .text = ""};
+  const gcn_failure_t* failure = known == NULL ? &nothing : known;
+  bool is = known != NULL;
+  add_text(line, "error", is ? gcn_err_name(failure->error) : NULL);
+  add_text(line, "layer", is ? gcn__output_layer_name(failure->layer) : NULL);
+  add_text(line, "operation", is ? gcn__output_op_name(failure->op) : NULL);
+  add_code(line, "httpStatus", failure->http_status);
+  add_code(line, "closeCode", failure->close_code);
+  add_text(line, "correlationId", failure->correlation_id);
+}
+
 static int write_reconnecting(struct gcn__buf* out, int64_t unix_ms,
                               const gcn_transition_t* transition) {
-  static const gcn_failure_t nothing = {.correlation_id = "", .text = ""};
-  const gcn_failure_t* failure =
-      transition->failure == NULL ? &nothing : transition->failure;
-  bool known = transition->failure != NULL;
+  const gcn_failure_t* failure = transition->failure;
   struct line line = begin(out, "reconnecting", unix_ms);
   add_number(&line, "retryInMs", transition->retry_in);
   add_number(&line, "failures", transition->failures);
-  add_text(&line, "error", known ? gcn_err_name(failure->error) : NULL);
-  add_text(&line, "layer",
-           known ? gcn__output_layer_name(failure->layer) : NULL);
-  add_text(&line, "operation", known ? gcn__output_op_name(failure->op) : NULL);
-  add_code(&line, "httpStatus", failure->http_status);
-  add_code(&line, "closeCode", failure->close_code);
-  add_text(&line, "correlationId", failure->correlation_id);
-  add_text(&line, "text", known ? failure->text : transition->reason);
+  add_failure(&line, failure);
+  add_text(&line, "text", failure != NULL ? failure->text : transition->reason);
   add_number(&line, "connectionIndex", transition->connection_index);
   return end(&line);
 }
@@ -202,10 +215,9 @@ int gcn__output_json_gap(struct gcn__buf* out, int64_t unix_ms,
   struct line line = begin(out, "gap", unix_ms);
   add_time(&line, "from", gap->from_unix_ms);
   add_time(&line, "to", gap->to_unix_ms);
-  add_number(&line, "ms", gap->to_ms - gap->from_ms);
+  add_number(&line, "ms", gcn__output_gap_ms(gap));
   add_text(&line, "cause", gap->cause);
-  bool blind = gap->certainty == GCN_CERTAINTY_BLIND;
-  add_text(&line, "certainty", blind ? "blind" : "possible");
+  add_text(&line, "certainty", gcn__output_certainty_name(gap->certainty));
   add_number(&line, "connectionIndex", gap->connection_index);
   add_topics(&line, gap);
   return end(&line);
@@ -220,6 +232,33 @@ int gcn__output_json_rotation(struct gcn__buf* out, int64_t unix_ms,
   add_number(&line, "duplicates", rotation->duplicates);
   add_number(&line, "connectionIndex", rotation->connection_index);
   return end(&line);
+}
+
+int gcn__output_json_checkpoint(struct gcn__buf* out, int64_t unix_ms,
+                                const gcn_failure_t* failure) {
+  struct line line = begin(out, "checkpoint", unix_ms);
+  add_text(&line, "error", gcn_err_name(failure->error));
+  add_text(&line, "text", failure->text);
+  return end(&line);
+}
+
+/* What came with the second dialect, for either. */
+static void add_delivery(struct line* line, const gcn_stats_t* stats) {
+#define ADD(key, field) add_number(line, key, stats->field)
+  ADD("batches", batches);
+  ADD("resumed", resumed);
+  ADD("resumesLost", resumes_lost);
+  ADD("preflights", preflights);
+  ADD("repeated", repeated);
+  ADD("inFlight", in_flight);
+  ADD("inFlightBytes", in_flight_size);
+  ADD("acked", acked);
+  ADD("dropped", dropped);
+  ADD("fullAgeMs", full_age);
+  ADD("saves", saves);
+  ADD("savesFailed", saves_failed);
+#undef ADD
+  add_age(line, "saveAgeMs", stats->save_age);
 }
 
 int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
@@ -264,5 +303,6 @@ int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
   ADD("tlsResumed", tls_resumed);
   ADD("sleeps", sleeps);
 #undef ADD
+  add_delivery(&line, stats);
   return end(&line);
 }

@@ -196,6 +196,16 @@ static void put_whole(struct page* page, gcn_span_t text) {
   }
 }
 
+/* What a stream's event is about and what has happened, "@abc-123 QUEUE_ADD".
+ * Returns its size. */
+static size_t put_subject(struct page* page, const gcn_event_t* event) {
+  if (event->resource_id.size > 0) put(page, "@", 1);
+  put_clean(page, event->resource_id);
+  if (event->type.size > 0) put(page, " ", 1);
+  put_clean(page, event->type);
+  return event->resource_id.size + event->type.size + 2;
+}
+
 int gcn__output_pretty_event(const struct gcn__output* output,
                              struct gcn__buf* out, const gcn_event_t* event,
                              const char* type) {
@@ -205,9 +215,10 @@ int gcn__output_pretty_event(const struct gcn__output* output,
   if (notice) put_label(&page, YELLOW, "notice");
   set_color(&page, CYAN);
   put_clean(&page, event->topic);
+  size_t used = sizeof "00:00:00.000    " + event->topic.size;
+  if (output->stream) used += put_subject(&page, event);
   set_color(&page, "0");
   put_str(&page, "  ");
-  size_t used = sizeof "00:00:00.000    " + event->topic.size;
   size_t columns =
       output->width > used + CUT_MIN ? output->width - used : CUT_MIN;
   if (output->whole) {
@@ -323,6 +334,15 @@ static void put_count(struct page* page, const char* before, uint64_t count,
                                 noun, count == 1 ? "" : "s");
 }
 
+static const char* certainty_words(gcn_certainty_t certainty) {
+  switch (certainty) {
+  case GCN_CERTAINTY_BLIND: return " may be missing (";
+  case GCN_CERTAINTY_DROPPED: return " were dropped (";
+  case GCN_CERTAINTY_POSSIBLE: break;
+  }
+  return " are possibly missing (";
+}
+
 int gcn__output_pretty_gap(const struct gcn__output* output,
                            struct gcn__buf* out, int64_t unix_ms,
                            const gcn_gap_t* gap) {
@@ -337,10 +357,8 @@ int gcn__output_pretty_gap(const struct gcn__output* output,
   put_str(&page, from);
   put_str(&page, " and ");
   put_str(&page, to);
-  put_str(&page, gap->certainty == GCN_CERTAINTY_BLIND
-                     ? " may be missing ("
-                     : " are possibly missing (");
-  put_age(&page, gap->to_ms - gap->from_ms);
+  put_str(&page, certainty_words(gap->certainty));
+  put_age(&page, gcn__output_gap_ms(gap));
   put_count(&page, ", ", gap->topic_count, " topic");
   put_str(&page, "): ");
   put_clean_str(&page, gap->cause);
@@ -361,5 +379,15 @@ int gcn__output_pretty_rotation(const struct gcn__output* output,
   put_str(&page, " dropped, overlap ");
   put_age(&page, rotation->overlap);
   put_index(&page, rotation->connection_index);
+  return finish(&page);
+}
+
+int gcn__output_pretty_checkpoint(const struct gcn__output* output,
+                                  struct gcn__buf* out, int64_t unix_ms,
+                                  const gcn_failure_t* failure) {
+  struct page page = {.output = output, .out = out};
+  put_time(&page, unix_ms);
+  put_label(&page, BOLD ";" RED, "CHECKPOINT");
+  put_clean_str(&page, failure->text);
   return finish(&page);
 }

@@ -48,9 +48,26 @@ const char* gcn__output_op_name(gcn_op_t op) {
   case GCN_OP_AUDIT: return "topics audit";
   case GCN_OP_ADD: return "topics request";
   case GCN_OP_UNSUBSCRIBE: return "unsubscribe request";
+  case GCN_OP_CHECKPOINT: return "checkpoint";
   case GCN_OP_NONE: break;
   }
   return "unknown";
+}
+
+const char* gcn__output_certainty_name(gcn_certainty_t certainty) {
+  switch (certainty) {
+  case GCN_CERTAINTY_BLIND: return "blind";
+  case GCN_CERTAINTY_DROPPED: return "dropped";
+  case GCN_CERTAINTY_POSSIBLE: break;
+  }
+  return "possible";
+}
+
+uint64_t gcn__output_gap_ms(const gcn_gap_t* gap) {
+  bool before = gap->from_ms == 0 && gap->from_unix_ms != 0;
+  if (!before) return gap->to_ms - gap->from_ms;
+  int64_t ms = gap->to_unix_ms - gap->from_unix_ms;
+  return ms < 0 ? 0 : (uint64_t)ms;
 }
 
 static int write_line(struct gcn__buf* out, gcn_span_t text) {
@@ -95,6 +112,14 @@ static int rebuild(struct gcn__buf* out, const gcn_event_t* event) {
   return gcn__buf_append_str(out, nested ? "}}\n" : "}\n");
 }
 
+static int write_stream_line(const struct gcn__output* output,
+                             struct gcn__buf* out, const gcn_event_t* event) {
+  bool raw = output->form == GCN__OUTPUT_RAW;
+  int error = raw ? gcn__output_stream_raw(out, event)
+                  : gcn__output_stream_body(out, event);
+  return error != 0 ? error : gcn__buf_append(out, "\n", 1);
+}
+
 static int write_raw(struct gcn__buf* out, const gcn_event_t* event) {
   bool changed = was_decoded(event->topic, event->message) ||
                  was_decoded(event->correlation_id, event->message);
@@ -103,8 +128,12 @@ static int write_raw(struct gcn__buf* out, const gcn_event_t* event) {
 
 int gcn__output_event(const struct gcn__output* output, struct gcn__buf* out,
                       const gcn_event_t* event) {
+  bool bare =
+      output->form == GCN__OUTPUT_BODY || output->form == GCN__OUTPUT_RAW;
+  if (output->stream && bare) return write_stream_line(output, out, event);
   switch (output->form) {
-  case GCN__OUTPUT_JSON: return gcn__output_json_event(out, event, "event");
+  case GCN__OUTPUT_JSON:
+    return gcn__output_json_event(output, out, event, "event");
   case GCN__OUTPUT_BODY: return write_line(out, event->body);
   case GCN__OUTPUT_RAW: return write_raw(out, event);
   case GCN__OUTPUT_PRETTY: break;
@@ -115,7 +144,7 @@ int gcn__output_event(const struct gcn__output* output, struct gcn__buf* out,
 int gcn__output_notice(const struct gcn__output* output, struct gcn__buf* out,
                        const gcn_event_t* notice) {
   if (output->form == GCN__OUTPUT_JSON) {
-    return gcn__output_json_event(out, notice, "notice");
+    return gcn__output_json_event(output, out, notice, "notice");
   }
   if (output->form != GCN__OUTPUT_PRETTY) return 0;
   return gcn__output_pretty_event(output, out, notice, "notice");
@@ -165,4 +194,14 @@ int gcn__output_rotation(const struct gcn__output* output, struct gcn__buf* out,
   }
   if (output->form != GCN__OUTPUT_PRETTY) return 0;
   return gcn__output_pretty_rotation(output, out, unix_ms, rotation);
+}
+
+int gcn__output_checkpoint(const struct gcn__output* output,
+                           struct gcn__buf* out, int64_t unix_ms,
+                           const gcn_failure_t* failure) {
+  if (output->form == GCN__OUTPUT_JSON) {
+    return gcn__output_json_checkpoint(out, unix_ms, failure);
+  }
+  if (output->form != GCN__OUTPUT_PRETTY) return 0;
+  return gcn__output_pretty_checkpoint(output, out, unix_ms, failure);
 }

@@ -23,6 +23,7 @@ enum gcn__output_form {
 
 struct gcn__output {
   enum gcn__output_form form;
+  bool stream;  /* the stream dialect: events have ids, and more */
   bool many;    /* connections: PRETTY lines say which, as JSON always does */
   bool colors;  /* PRETTY only, as are those below */
   bool whole;   /* bodies in full and indented, else cut to the width */
@@ -51,10 +52,18 @@ int gcn__output_gap(const struct gcn__output* output, struct gcn__buf* out,
                     int64_t unix_ms, const gcn_gap_t* gap);
 int gcn__output_rotation(const struct gcn__output* output, struct gcn__buf* out,
                          int64_t unix_ms, const gcn_rotation_t* rotation);
+/* The checkpoint can't be read or written. */
+int gcn__output_checkpoint(const struct gcn__output* output,
+                           struct gcn__buf* out, int64_t unix_ms,
+                           const gcn_failure_t* failure);
 /* One JSON line whatever the form. */
 int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
                       const gcn_stats_t* stats);
 
+/* "blind", "possible", "dropped" */
+const char* gcn__output_certainty_name(gcn_certainty_t certainty);
+/* How long a gap is; also one that began before the loop did. */
+uint64_t gcn__output_gap_ms(const gcn_gap_t* gap);
 /* "DNS", "TCP", ...; "token request", "channel request", ... */
 const char* gcn__output_layer_name(gcn_layer_t layer);
 const char* gcn__output_op_name(gcn_op_t op);

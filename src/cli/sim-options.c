@@ -19,6 +19,9 @@ enum {
   CHANNELS_MAX = 100000,
   TOPICS_MAX = 100000,
   REFRESH_SIZE_MAX = 86, /* what the service keeps */
+  HISTORY_MAX = 10000000,
+  REPEAT_MAX = 10000,
+  CODE_MAX = 65535,
 };
 
 #define SEED_DEFAULT          1
@@ -76,6 +79,27 @@ static const char usage[] =
     "      --refresh-token T       a first one, for the refresh_token grant\n"
     "      --forbid 'PATTERN=PERMISSION'\n"
     "                              topics that need a permission nobody has\n"
+    "\n";
+
+/* Compilers need not take a string of both. */
+static const char usage_end[] =
+    "The stream dialect, served beside the channels:\n"
+    "      --stream-retention TIME how long events can be resumed at [10m]\n"
+    "      --stream-history N      and how many of them [200000]\n"
+    "      --stream-on-lost WHAT   a position that is not there: close (4410) "
+    "or\n"
+    "                              live [close]\n"
+    "      --stream-repeat N       events that a resume sends again [0]\n"
+    "      --stream-resumed        the first batch tells that it went on\n"
+    "      --stream-ping TIME      between pings, 0 for none [30s]\n"
+    "      --stream-ping-gap TIME  clients that ping more often are closed "
+    "[0:\n"
+    "                              none]\n"
+    "      --slow-consumer TIME    those that are so far behind too [0: none]\n"
+    "      --expiry-code CODE      closes streams whose token ended [4001]\n"
+    "      --ticket-life TIME      of subscription tokens [24h]\n"
+    "      --scope LIST            granted ones, with commas between [all]\n"
+    "      --licence LIST          the same, e.g. 'CX 1,CX 2' [all]\n"
     "\n"
     "Faults (see gcn-sim(1) for the language):\n"
     "      --fault FILE            one rule a line\n"
@@ -125,6 +149,18 @@ enum {
   ARG_BODY_LIMIT,
   ARG_REFRESH_TOKEN,
   ARG_FORBID,
+  ARG_STREAM_RETENTION,
+  ARG_STREAM_HISTORY,
+  ARG_STREAM_ON_LOST,
+  ARG_STREAM_REPEAT,
+  ARG_STREAM_RESUMED,
+  ARG_STREAM_PING,
+  ARG_STREAM_PING_GAP,
+  ARG_SLOW_CONSUMER,
+  ARG_EXPIRY_CODE,
+  ARG_TICKET_LIFE,
+  ARG_SCOPE,
+  ARG_LICENCE,
   ARG_FAULT,
   ARG_FAULT_LINE,
   ARG_FOR,
@@ -160,6 +196,18 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_BODY_LIMIT, "body-limit"},
     {0, true, ARG_REFRESH_TOKEN, "refresh-token"},
     {0, true, ARG_FORBID, "forbid"},
+    {0, true, ARG_STREAM_RETENTION, "stream-retention"},
+    {0, true, ARG_STREAM_HISTORY, "stream-history"},
+    {0, true, ARG_STREAM_ON_LOST, "stream-on-lost"},
+    {0, true, ARG_STREAM_REPEAT, "stream-repeat"},
+    {0, false, ARG_STREAM_RESUMED, "stream-resumed"},
+    {0, true, ARG_STREAM_PING, "stream-ping"},
+    {0, true, ARG_STREAM_PING_GAP, "stream-ping-gap"},
+    {0, true, ARG_SLOW_CONSUMER, "slow-consumer"},
+    {0, true, ARG_EXPIRY_CODE, "expiry-code"},
+    {0, true, ARG_TICKET_LIFE, "ticket-life"},
+    {0, true, ARG_SCOPE, "scope"},
+    {0, true, ARG_LICENCE, "licence"},
     {0, true, ARG_FAULT, "fault"},
     {0, true, ARG_FAULT_LINE, "fault-line"},
     {0, true, ARG_FOR, "for"},
@@ -231,6 +279,60 @@ static const char* take_path(const char* value, const char** out) {
   return value[0] != '\0' ? NULL : "the name of a file";
 }
 
+static const char* take_up_to(const char* value, size_t min, size_t max,
+                              const char* want, size_t* out) {
+  uint64_t number;
+  bool good =
+      gcn__text_number(value, &number) && number >= min && number <= max;
+  if (good) *out = (size_t)number;
+  return good ? NULL : want;
+}
+
+static const char* take_on_lost(const char* value, bool* goes_on) {
+  *goes_on = strcmp(value, "live") == 0;
+  return *goes_on || strcmp(value, "close") == 0 ? NULL : "close or live";
+}
+
+static const char* take_code(const char* value, unsigned* out) {
+  size_t code = 0;
+  const char* why =
+      take_up_to(value, 1, CODE_MAX, "a close code from 1 to 65535", &code);
+  *out = (unsigned)code;
+  return why;
+}
+
+/* 0 is off, as it is to the service. */
+static const char* take_patience(const char* value, uint64_t* out) {
+  return gcn__text_duration(value, out) ? NULL
+                                        : "a duration like 30s, 0 for none";
+}
+
+static const char* take_stream(struct gcn__sim_options* service, int id,
+                               const char* value) {
+  switch (id) {
+  case ARG_STREAM_RETENTION:
+    return take_time(value, &service->stream_retention_ms);
+  case ARG_STREAM_HISTORY:
+    return take_up_to(value, 1, HISTORY_MAX, "a number from 1 to 10000000",
+                      &service->stream_history_max);
+  case ARG_STREAM_ON_LOST:
+    return take_on_lost(value, &service->stream_lost_goes_on);
+  case ARG_STREAM_REPEAT:
+    return take_up_to(value, 0, REPEAT_MAX, "a number up to 10000",
+                      &service->stream_repeat);
+  case ARG_STREAM_RESUMED: service->stream_tells_resumed = true; return NULL;
+  case ARG_STREAM_PING: return take_heartbeat(value, &service->stream_ping_ms);
+  case ARG_STREAM_PING_GAP:
+    return take_patience(value, &service->stream_ping_gap_ms);
+  case ARG_SLOW_CONSUMER: return take_patience(value, &service->stream_slow_ms);
+  case ARG_EXPIRY_CODE: return take_code(value, &service->stream_expiry_code);
+  case ARG_TICKET_LIFE: return take_life(value, &service->stream_ticket_life_s);
+  case ARG_SCOPE: service->stream_scopes = value; return NULL;
+  case ARG_LICENCE: service->stream_licences = value; return NULL;
+  default: return "known here";
+  }
+}
+
 static const char* take_service(struct gcn__sim_options* service, int id,
                                 const char* value) {
   switch (id) {
@@ -250,7 +352,7 @@ static const char* take_service(struct gcn__sim_options* service, int id,
   case ARG_REST_LIMIT: return take_limit(value, &service->rest_per_min_max);
   case ARG_BODY_LIMIT: return take_body_limit(value, &service->body_size_max);
   case ARG_REFRESH_TOKEN: return take_refresh(value, &service->refresh_token);
-  default: return "known here";
+  default: return take_stream(service, id, value);
   }
 }
 
@@ -361,7 +463,8 @@ bool gcn__cli_sim_options_parse(struct gcn__cli_sim_options* options, int argc,
     if (id == GCN__ARGS_END) break;
     if (id == GCN__ARGS_BAD) return refuse(console, args.problem);
     if (id == ARG_HELP) {
-      bool good = fputs(usage, stdout) >= 0 && fflush(stdout) == 0;
+      bool good = fputs(usage, stdout) >= 0 && fputs(usage_end, stdout) >= 0 &&
+                  fflush(stdout) == 0;
       *exit_code = good ? GCN__EXIT_OK : GCN__EXIT_FAILURE;
       return false;
     }

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Four numbers and their words. */
+enum { STREAMS_SIZE = 160 };
+
 /* As a shell takes it for one word. */
 static int put_word(struct gcn__buf* out, const char* word) {
   static const char harmless[] =
@@ -146,11 +149,19 @@ int gcn__cli_sim_say_topics(const struct gcn__cli_sim_options* options,
 
 void gcn__cli_sim_summary(const struct gcn__sim_counters* counters,
                           char out[GCN__CLI_SIM_SUMMARY_SIZE]) {
+  char streams[STREAMS_SIZE] = "";
+  if (counters->streams > 0) {
+    snprintf(streams, sizeof streams,
+             ", streams: %" PRIu64 " (resumed: %" PRIu64 ", lost: %" PRIu64
+             "), batches: %" PRIu64,
+             counters->streams, counters->streams_resumed,
+             counters->resumes_lost, counters->batches);
+  }
   snprintf(out, GCN__CLI_SIM_SUMMARY_SIZE,
            "requests: %" PRIu64 ", tokens: %" PRIu64 ", channels: %" PRIu64
-           ", sockets: %" PRIu64 ", events: %" PRIu64 " (sent: %" PRIu64
+           ", sockets: %" PRIu64 "%s, events: %" PRIu64 " (sent: %" PRIu64
            "), faults: %" PRIu64 ", expectations not met: %" PRIu64,
            counters->requests, counters->tokens, counters->channels,
-           counters->sockets, counters->events, counters->events_sent,
+           counters->sockets, streams, counters->events, counters->events_sent,
            counters->faults, counters->expects_failed);
 }

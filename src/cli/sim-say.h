@@ -9,7 +9,7 @@
 
 #include "cli/sim-options.h"
 
-enum { GCN__CLI_SIM_SUMMARY_SIZE = 320 };
+enum { GCN__CLI_SIM_SUMMARY_SIZE = 480 };
 
 /* Where clients find the simulator: the authority that was asked for, else what
  * is listened on, or its loopback if that is every address. */

@@ -134,7 +134,8 @@ static bool topic_of_line(struct gcn__span line,
   char* copy = gcn__str_copy_n(mem, line.data, line.size);
   if (copy == NULL) return false;
   struct gcn__envelope envelope;
-  bool found = gcn__envelope_scan(copy, line.size, &envelope, NULL) == 0 &&
+  bool found = gcn__envelope_scan(copy, line.size, GCN__SCRUTINY_STRICT,
+                                  &envelope, NULL) == 0 &&
                envelope.topic.data != NULL && keep_topic(envelope.topic, out);
   gcn__free(mem, copy, line.size + 1);
   if (found) return true;
@@ -165,5 +166,5 @@ bool gcn__cli_sim_is_request(const char* line) {
   if (*method++ != ' ') return false;
   size_t size = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
   if (size < 2 || method[size] != ' ') return false;
-  return strstr(method, "/channels/{id}: 101") == NULL;
+  return strstr(method, ": 101") == NULL;
 }

@@ -41,6 +41,9 @@ enum {
   ARG_ROTATE_AFTER,
   ARG_ROTATE_SPREAD,
   ARG_PING,
+  ARG_SUBSCRIPTIONS,
+  ARG_CHECKPOINT,
+  ARG_ON_FULL,
 };
 
 static const struct gcn__arg table[] = {
@@ -73,7 +76,10 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_ROTATE_AFTER, "rotate-after"},
     {0, true, ARG_ROTATE_SPREAD, "rotate-spread"},
     {0, true, ARG_PING, "ping"},
-};
+    {0, true, ARG_SUBSCRIPTIONS, "subscriptions"},
+    {0, true, ARG_CHECKPOINT, "checkpoint"},
+    {0, true, ARG_ON_FULL, "on-full"},
+    GCN__DIALECT_ARGS};
 
 /* Each returns NULL, or what the option's value has to be. */
 
@@ -150,6 +156,11 @@ static const char* take_switch(struct gcn__tail_options* options, int id,
     want = take_choice("text|logfmt|json", value, &choice);
     options->log_format = (enum gcn__log_format)choice;
     return want;
+  case ARG_ON_FULL:
+    want = take_choice("wait|drop-oldest|keep-latest", value, &choice);
+    options->full_given = true;
+    options->full = (gcn_full_t)choice;
+    return want;
   case ARG_OUTPUT:
     options->form_given = true;
     return gcn__output_form_of(value, &options->form) ? NULL
@@ -180,6 +191,7 @@ static const char* take_option(struct gcn__tail_options* options, int id,
   case ARG_ROTATE_AFTER: return take_rotate(value, &options->rotate_ms);
   case ARG_ROTATE_SPREAD: return take_time(value, &options->spread_ms);
   case ARG_PING: return take_time(value, &options->ping_ms);
+  case ARG_CHECKPOINT: return take_path(value, &options->checkpoint_path);
   default: return take_switch(options, id, value);
   }
 }
@@ -191,26 +203,43 @@ static const char* name_of(int id) {
   return "";
 }
 
+/* False: what is wrong has been said. */
+static bool take_topics(struct gcn__tail_options* options, int id,
+                        const char* value, struct gcn__console* console) {
+  struct gcn__topic_list* list = &options->topics;
+  if (id == ARG_TOPICS_FILE) {
+    return gcn__topic_list_read(list, value, "--topics-file", console);
+  }
+  if (id == ARG_SUBSCRIPTIONS && list->stream) {
+    return gcn__topic_list_read_json(list, value, "--subscriptions", console);
+  }
+  if (id == ARG_SUBSCRIPTIONS) {
+    gcn__console_say(console, GCN__CONSOLE_ERROR,
+                     "--subscriptions is of the stream dialect: add --dialect "
+                     "stream");
+    return false;
+  }
+  const char* why = gcn__topic_list_add(list, gcn__span_str(value));
+  if (why == NULL) return true;
+  gcn__console_say(console, GCN__CONSOLE_ERROR, "%s '%.60s': %s",
+                   list->stream ? "subscription" : "topic", value, why);
+  return false;
+}
+
 /* Where the value cannot be a secret it may be repeated. */
 static bool take(struct gcn__tail_options* options, int id, const char* value,
                  struct gcn__console* console) {
   const char* why = NULL;
+  if (id > GCN__DIALECT_ARG_FIRST) return true; /* has been looked for */
   if (id > GCN__TARGET_ARG_FIRST) {
     why = gcn__target_flag(&options->target, id, value);
     if (why == NULL) return true;
     gcn__console_say(console, GCN__CONSOLE_ERROR, "--%s: %s", name_of(id), why);
     return false;
   }
-  if (id == ARG_TOPICS_FILE) {
-    return gcn__topic_list_read(&options->topics, value, "--topics-file",
-                                console);
-  }
-  if (id == GCN__ARGS_WORD) {
-    why = gcn__topic_list_add(&options->topics, gcn__span_str(value));
-    if (why == NULL) return true;
-    gcn__console_say(console, GCN__CONSOLE_ERROR, "topic '%.60s': %s", value,
-                     why);
-    return false;
+  if (id == ARG_TOPICS_FILE || id == ARG_SUBSCRIPTIONS ||
+      id == GCN__ARGS_WORD) {
+    return take_topics(options, id, value, console);
   }
   if (id == ARG_MATCH) {
     why = take_match(options, value);
@@ -229,6 +258,10 @@ static bool take(struct gcn__tail_options* options, int id, const char* value,
 static const char* check(const struct gcn__tail_options* options) {
   bool bare = options->form_given && (options->form == GCN__OUTPUT_BODY ||
                                       options->form == GCN__OUTPUT_RAW);
+  if (options->topics.count == 0 && options->topics.stream) {
+    return "no subscription is named; give at least one, for example "
+           "routing.queueEvents@QUEUE_ID, or --subscriptions FILE";
+  }
   if (options->topics.count == 0) {
     return "no topic is named; give at least one, for example "
            "v2.users.USER_ID.presence";
@@ -257,11 +290,25 @@ static bool print_usage(void) {
   return fflush(stdout) == 0 && good;
 }
 
+/* What has to be known before topics are read. */
+static bool take_dialect(struct gcn__tail_options* options, int argc,
+                         char** argv, struct gcn__console* console) {
+  struct gcn__dialect_flags flags;
+  char problem[GCN__DIALECT_TEXT_SIZE];
+  gcn__dialect_scan(&flags, argc, argv, table, sizeof table / sizeof table[0]);
+  if (!gcn__dialect_choose(&options->dialect, &flags, problem)) {
+    return refuse(console, problem);
+  }
+  options->topics.stream = options->dialect.dialect == GCN_DIALECT_STREAM;
+  return true;
+}
+
 bool gcn__tail_options_parse(struct gcn__tail_options* options, int argc,
                              char** argv, struct gcn__console* console,
                              int* exit_code) {
   *options = (struct gcn__tail_options){.retries_max = UINT64_MAX};
   *exit_code = GCN__EXIT_USAGE;
+  if (!take_dialect(options, argc, argv, console)) return false;
   struct gcn__args args;
   gcn__args_init(&args, argc, argv, table, sizeof table / sizeof table[0]);
   for (;;) {

@@ -8,6 +8,7 @@
 #define GCN_CLI_TAIL_OPTIONS_H
 
 #include "cli/console.h"
+#include "cli/dialect.h"
 #include "cli/match.h"
 #include "cli/output.h"
 #include "cli/target.h"
@@ -20,6 +21,7 @@ enum gcn__on_gap { GCN__ON_GAP_WARN, GCN__ON_GAP_FAIL, GCN__ON_GAP_IGNORE };
 
 struct gcn__tail_options {
   struct gcn__target_flags target;
+  struct gcn__dialect dialect;
   struct gcn__topic_list topics;
   bool form_given;
   enum gcn__output_form form;
@@ -47,6 +49,9 @@ struct gcn__tail_options {
   uint64_t rotate_ms;
   uint64_t spread_ms;
   uint64_t ping_ms;
+  const char* checkpoint_path; /* NULL: none */
+  bool full_given;
+  gcn_full_t full;
 };
 
 /* tail-usage.c: parts of one text, NULL-terminated. */

@@ -29,7 +29,7 @@ static void undo(struct gcn__buf* out, size_t size) {
   out->end = out->begin + size;
 }
 
-static void sent(struct gcn__tail* tail, size_t size_before, int error) {
+void gcn__tail_sent(struct gcn__tail* tail, size_t size_before, int error) {
   if (error != 0) {
     undo(&tail->sink.waiting, size_before);
     gcn__console_say(&tail->console, GCN__CONSOLE_ERROR,
@@ -37,8 +37,11 @@ static void sent(struct gcn__tail* tail, size_t size_before, int error) {
     gcn__tail_finish(tail, GCN__EXIT_FAILURE);
     return;
   }
+  tail->appended += gcn__buf_size(&tail->sink.waiting) - size_before;
   if (tail->shares) gcn__console_hide(&tail->console);
   gcn__sink_flush(&tail->sink);
+  /* A window that may be shortened is what bounds the output then. */
+  if (tail->options->full != GCN_FULL_WAIT) return;
   if (tail->paused || gcn__sink_waiting(&tail->sink) < WAITING_HIGH) return;
   tail->paused = true;
   gcn_client_pause(tail->client);
@@ -56,9 +59,11 @@ void gcn__tail_progress(void* ctx) {
     if (tail->exit_code == GCN__EXIT_OK) tail->exit_code = GCN__EXIT_FAILURE;
     gcn__tail_finish(tail, GCN__EXIT_FAILURE);
   }
+  gcn__tail_pay(tail);
   size_t waiting = gcn__sink_waiting(&tail->sink);
+  if (waiting == 0 && tail->finishing) gcn__tail_close(tail);
   if (waiting == 0 && tail->shares) gcn__console_show(&tail->console);
-  if (tail->paused && waiting < WAITING_LOW && tail->client != NULL) {
+  if (tail->paused && waiting < WAITING_LOW && !tail->finishing) {
     tail->paused = false;
     gcn_client_resume(tail->client);
   }
@@ -68,11 +73,15 @@ void gcn__tail_progress(void* ctx) {
 static void on_event(gcn_client_t* client, const gcn_event_t* event) {
   struct gcn__tail* tail = tail_of(client);
   if (tail->finishing) return;
-  if (!gcn__match_test(tail->options->match, event)) return;
+  if (!gcn__match_test(tail->options->match, event)) {
+    gcn__tail_owe(tail, event);
+    return;
+  }
   struct gcn__buf* out = &tail->sink.waiting;
   size_t before = gcn__buf_size(out);
-  sent(tail, before, gcn__output_event(&tail->output, out, event));
+  gcn__tail_sent(tail, before, gcn__output_event(&tail->output, out, event));
   if (tail->finishing) return;
+  gcn__tail_owe(tail, event);
   tail->printed++;
   gcn__tail_touch(tail);
   if (tail->printed == tail->options->count) {
@@ -85,8 +94,9 @@ static void on_heartbeat(gcn_client_t* client) {
   if (tail->finishing || !tail->options->heartbeat) return;
   struct gcn__buf* out = &tail->sink.waiting;
   size_t before = gcn__buf_size(out);
-  sent(tail, before,
-       gcn__output_heartbeat(&tail->output, out, gcn__tail_unix_ms()));
+  gcn__tail_sent(
+      tail, before,
+      gcn__output_heartbeat(&tail->output, out, gcn__tail_unix_ms()));
 }
 
 static void print_notice(struct gcn__tail* tail, const gcn_event_t* notice) {
@@ -96,7 +106,7 @@ static void print_notice(struct gcn__tail* tail, const gcn_event_t* notice) {
   if (!tail->options->meta) return;
   struct gcn__buf* out = &tail->sink.waiting;
   size_t before = gcn__buf_size(out);
-  sent(tail, before, gcn__output_notice(&tail->output, out, notice));
+  gcn__tail_sent(tail, before, gcn__output_notice(&tail->output, out, notice));
 }
 
 static gcn_span_t part_of(const struct gcn__buf* text, size_t from, size_t to) {
@@ -193,10 +203,16 @@ static void handle_loss(struct gcn__tail* tail,
 
 static void handle_refusal(struct gcn__tail* tail,
                            const gcn_transition_t* transition) {
+  const gcn_failure_t* failure = transition->failure;
+  if (failure != NULL && failure->op == GCN_OP_CHECKPOINT) {
+    gcn__tail_unreadable(tail, failure);
+    return;
+  }
+  bool rejected = failure != NULL && failure->error == GCN_ESUBSCRIPTION;
   char line[GCN__FAILURE_LINE_SIZE];
   gcn__failure_describe(line, transition);
   gcn__console_say(&tail->console, GCN__CONSOLE_ERROR, "%s", line);
-  gcn__tail_finish(tail, GCN__EXIT_AUTH);
+  gcn__tail_finish(tail, rejected ? GCN__EXIT_TOPIC : GCN__EXIT_AUTH);
 }
 
 /* A refusal is not final for a client that may be given other credentials; if
@@ -206,6 +222,7 @@ static bool is_refusal(struct gcn__tail* tail,
   if (transition->to == GCN_REFUSED) return true;
   const gcn_failure_t* failure = transition->failure;
   if (transition->to != GCN_BACKING_OFF || failure == NULL) return false;
+  if (failure->error == GCN_ESUBSCRIPTION) return tail->options->strict_topics;
   if (failure->error != GCN_EAUTH || !tail->rereads) return false;
   return !gcn__tail_has_new_secret(tail);
 }
@@ -230,14 +247,15 @@ static const char* reason_of(const gcn_transition_t* transition) {
 static void on_state(gcn_client_t* client, const gcn_transition_t* transition) {
   struct gcn__tail* tail = tail_of(client);
   if (tail->finishing) return;
+  if (transition->to == GCN_CONNECTING) gcn__tail_moved(tail);
   count_connections(tail, transition->connection_index);
   uint64_t outage_ms = outage_of(tail, transition);
   if (tail->options->meta) {
     struct gcn__buf* out = &tail->sink.waiting;
     size_t before = gcn__buf_size(out);
-    sent(tail, before,
-         gcn__output_state(&tail->output, out, gcn__tail_unix_ms(), transition,
-                           outage_ms));
+    gcn__tail_sent(tail, before,
+                   gcn__output_state(&tail->output, out, gcn__tail_unix_ms(),
+                                     transition, outage_ms));
   }
   if (tail->finishing) return;
   gcn__console_say(&tail->console, GCN__CONSOLE_DEBUG, "%s -> %s: %s",
@@ -280,8 +298,9 @@ static void on_topic(gcn_client_t* client, const gcn_topic_result_t* result) {
   if (tail->options->meta) {
     struct gcn__buf* out = &tail->sink.waiting;
     size_t before = gcn__buf_size(out);
-    sent(tail, before,
-         gcn__output_topic(&tail->output, out, gcn__tail_unix_ms(), result));
+    gcn__tail_sent(
+        tail, before,
+        gcn__output_topic(&tail->output, out, gcn__tail_unix_ms(), result));
   }
   if (tail->finishing) return;
   bool strict = tail->options->strict_topics;
@@ -299,6 +318,15 @@ static void on_topic(gcn_client_t* client, const gcn_topic_result_t* result) {
   }
 }
 
+static const char* certainty_words(gcn_certainty_t certainty) {
+  switch (certainty) {
+  case GCN_CERTAINTY_BLIND: return "may be missing";
+  case GCN_CERTAINTY_DROPPED: return "were dropped";
+  case GCN_CERTAINTY_POSSIBLE: break;
+  }
+  return "are possibly missing";
+}
+
 static void tell_gap(struct gcn__tail* tail, enum gcn__console_level level,
                      const gcn_gap_t* gap) {
   char from[GCN__TEXT_TIME_SIZE];
@@ -306,17 +334,16 @@ static void tell_gap(struct gcn__tail* tail, enum gcn__console_level level,
   char age[GCN__TEXT_AGE_SIZE];
   gcn__text_time_utc(from, gap->from_unix_ms);
   gcn__text_time_utc(to, gap->to_unix_ms);
-  gcn__text_age(age, gap->to_ms - gap->from_ms);
+  gcn__text_age(age, gcn__output_gap_ms(gap));
   char which[INDEX_SIZE];
-  bool blind = gap->certainty == GCN_CERTAINTY_BLIND;
   gcn__console_say(&tail->console, level,
-                   "events between %s and %s (%s, %zu topic%s) %s missing: "
-                   "%s%s; the service replays nothing, read the state you need "
-                   "by REST",
+                   "events between %s and %s (%s, %zu topic%s) %s: "
+                   "%s%s; %sread the state you need by REST",
                    from, to, age, gap->topic_count,
                    gap->topic_count == 1 ? "" : "s",
-                   blind ? "may be" : "are possibly", gap->cause,
-                   index_text(tail, gap->connection_index, which));
+                   certainty_words(gap->certainty), gap->cause,
+                   index_text(tail, gap->connection_index, which),
+                   tail->output.stream ? "" : "the service replays nothing, ");
 }
 
 static void on_gap(gcn_client_t* client, const gcn_gap_t* gap) {
@@ -325,8 +352,9 @@ static void on_gap(gcn_client_t* client, const gcn_gap_t* gap) {
   if (tail->options->meta) {
     struct gcn__buf* out = &tail->sink.waiting;
     size_t before = gcn__buf_size(out);
-    sent(tail, before,
-         gcn__output_gap(&tail->output, out, gcn__tail_unix_ms(), gap));
+    gcn__tail_sent(
+        tail, before,
+        gcn__output_gap(&tail->output, out, gcn__tail_unix_ms(), gap));
   }
   if (tail->finishing) return;
   if (tail->options->on_gap == GCN__ON_GAP_FAIL) {
@@ -364,9 +392,9 @@ static void on_rotation(gcn_client_t* client, const gcn_rotation_t* rotation) {
   if (tail->options->meta) {
     struct gcn__buf* out = &tail->sink.waiting;
     size_t before = gcn__buf_size(out);
-    sent(tail, before,
-         gcn__output_rotation(&tail->output, out, gcn__tail_unix_ms(),
-                              rotation));
+    gcn__tail_sent(tail, before,
+                   gcn__output_rotation(&tail->output, out, gcn__tail_unix_ms(),
+                                        rotation));
   }
   if (!tail->finishing && !is_printed(tail)) tell_rotation(tail, rotation);
 }
@@ -380,7 +408,7 @@ void gcn__tail_tell_stats(struct gcn__tail* tail) {
   }
   struct gcn__buf* out = &tail->sink.waiting;
   size_t before = gcn__buf_size(out);
-  sent(tail, before, gcn__tail_put_stats(tail, out));
+  gcn__tail_sent(tail, before, gcn__tail_put_stats(tail, out));
 }
 
 void gcn__tail_tell_renewals(struct gcn__tail* tail) {

@@ -63,6 +63,17 @@ void gcn__tail_touch(struct gcn__tail* tail) {
   if (tail->printed > 0) uv_timer_stop(&tail->timers[GCN__TAIL_FIRST]);
 }
 
+enum { RESUMED_SIZE = 48 };
+
+/* "" or " (3 resumed)": reconnects that went on where the last stream was. */
+static const char* resumed_text(const struct gcn__tail* tail,
+                                const gcn_stats_t* stats,
+                                char out[RESUMED_SIZE]) {
+  if (!tail->output.stream) return "";
+  snprintf(out, RESUMED_SIZE, " (%" PRIu64 " resumed)", stats->resumed);
+  return out;
+}
+
 static void tell_status(struct gcn__tail* tail) {
   gcn_stats_t stats = {.size = sizeof stats};
   gcn_client_stats(tail->client, &stats);
@@ -77,12 +88,14 @@ static void tell_status(struct gcn__tail* tail) {
   tail->told_events = stats.events;
   tail->told_ms = now_ms;
   uint64_t reconnects = stats.streams > 0 ? stats.streams - 1 : 0;
+  char resumed[RESUMED_SIZE];
   char line[256];
   snprintf(line, sizeof line,
            "%s | %" PRIu64 "/%" PRIu64 " topics | %" PRIu64 " events, %" PRIu64
-           "/s, last %s | %" PRIu64 " reconnects, %" PRIu64 " gaps",
+           "/s, last %s | %" PRIu64 " reconnects%s, %" PRIu64 " gaps",
            gcn_state_name(stats.state), stats.topics - stats.topics_rejected,
-           stats.topics, stats.events, rate, age, reconnects, stats.gaps);
+           stats.topics, stats.events, rate, age, reconnects,
+           resumed_text(tail, &stats, resumed), stats.gaps);
   gcn__console_status(&tail->console, line);
 }
 
@@ -119,6 +132,10 @@ static void on_metrics(uv_timer_t* timer) {
  * it. */
 static void on_drain(uv_timer_t* timer) {
   struct gcn__tail* tail = timer->data;
+  if (!tail->closing) { /* what was written so far is to be remembered */
+    gcn__tail_close(tail);
+    return;
+  }
   gcn__tail_write_record(tail);
   gcn__console_say(&tail->console, GCN__CONSOLE_WARN,
                    "%zu bytes of output were not taken and are lost",

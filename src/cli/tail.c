@@ -15,6 +15,8 @@ enum {
   WIDTH = 120,
   WHY_SIZE = 256,
   ROTATE_JITTER_PART = 20, /* a channel may go earlier by this part */
+  /* For the goodbye and for whoever reads standard output. */
+  DRAIN_MS = 3000,
 };
 
 const char* gcn__tail_env(const char* name) {
@@ -53,6 +55,14 @@ static void on_close(gcn_client_t* client) {
   gcn__tail_end(tail);
 }
 
+void gcn__tail_close(struct gcn__tail* tail) {
+  if (tail->closing || tail->client == NULL) return;
+  tail->closing = true;
+  /* The limit was for the output; checkpoint and goodbye have theirs. */
+  if (tail->signal != 0) gcn__tail_drain(tail, DRAIN_MS);
+  gcn_client_close(tail->client, on_close);
+}
+
 void gcn__tail_finish(struct gcn__tail* tail, int exit_code) {
   if (tail->finishing) return;
   tail->finishing = true;
@@ -64,7 +74,13 @@ void gcn__tail_finish(struct gcn__tail* tail, int exit_code) {
   gcn__sink_push(&tail->sink);
   /* Already now: a second signal leaves no time. */
   gcn__tail_write_record(tail);
-  gcn_client_close(tail->client, on_close);
+  bool waits =
+      tail->acks && tail->sink.error == 0 && gcn__sink_waiting(&tail->sink) > 0;
+  if (waits) {
+    gcn_client_pause(tail->client);
+  } else {
+    gcn__tail_close(tail);
+  }
 }
 
 static bool choose_colors(const struct gcn__tail_options* options,
@@ -100,6 +116,7 @@ static void choose_output(struct gcn__tail* tail) {
   if (!options->form_given) {
     tail->output.form = terminal ? GCN__OUTPUT_PRETTY : GCN__OUTPUT_JSON;
   }
+  tail->output.stream = options->dialect.dialect == GCN_DIALECT_STREAM;
   tail->output.colors = choose_colors(options, terminal);
   tail->output.whole = options->verbose > 0;
   unsigned width = gcn__console_width(STDOUT_FILENO);
@@ -136,7 +153,9 @@ static void fill_options(struct gcn__tail* tail, gcn_options_t* options) {
   const struct gcn__tail_options* from = tail->options;
   gcn_options_init(options);
   gcn__target_apply(&tail->target, options);
+  gcn__dialect_apply(&from->dialect, options);
   gcn__tail_callbacks(options);
+  gcn__tail_ack_callbacks(tail, options);
   gcn__tail_token_callbacks(tail, options);
   options->data = tail;
   options->log_level = log_level(tail);
@@ -167,9 +186,9 @@ static bool subscribe(struct gcn__tail* tail) {
     return false;
   }
   gcn__console_say(&tail->console, GCN__CONSOLE_ERROR,
-                   "%zu topics are more than the connections hold; gcn topics "
+                   "%zu %ss are more than the connections hold; gcn topics "
                    "--plan shows which: name fewer%s",
-                   topics->count,
+                   topics->count, topics->stream ? "subscription" : "topic",
                    tail->options->connections == 0
                        ? ""
                        : ", or allow more with --connections");
@@ -211,7 +230,7 @@ static void begin(struct gcn__tail* tail) {
   }
   tail->finishing = true;
   if (tail->client != NULL) {
-    gcn_client_close(tail->client, on_close);
+    gcn__tail_close(tail);
   } else {
     gcn__tail_end(tail);
   }
@@ -231,6 +250,7 @@ static void run(struct gcn__tail* tail) {
   uv_run(&tail->loop, UV_RUN_DEFAULT);
   uv_loop_close(&tail->loop);
   gcn__sink_deinit(&tail->sink);
+  gcn__acks_deinit(&tail->debts);
 }
 
 static int tail_with(const struct gcn__tail_options* options,

@@ -4,13 +4,15 @@
  *
  * It ends in one way: gcn__tail_finish sets the exit code, the client is
  * closed, standard output is written to the end, the handles close, the loop
- * runs out.  A second signal is the only shortcut.
+ * runs out.  A second signal is the only shortcut.  With a checkpoint the
+ * output comes first, because an event is handled when its line is written.
  */
 #ifndef GCN_CLI_TAIL_H
 #define GCN_CLI_TAIL_H
 
 #include <uv.h>
 
+#include "cli/acks.h"
 #include "cli/console.h"
 #include "cli/file.h"
 #include "cli/output.h"
@@ -65,9 +67,16 @@ struct gcn__tail {
   bool finishing;
   bool ended; /* the handles are closing */
   int exit_code;
-  int signal;           /* the first one that asked to end; 0: none */
-  uint64_t printed;     /* events that matched */
-  uint64_t told_events; /* when the status line was made last, and when */
+  int signal;   /* the first one that asked to end; 0: none */
+  bool acks;    /* events are acknowledged when they are written */
+  bool closing; /* gcn_client_close has been called */
+  bool moved;   /* the client has been at work: the load went well */
+  char load_trouble[GCN_FAILURE_TEXT_SIZE]; /* "": none; told when it moves */
+  bool told_save;         /* that the checkpoint can't be written */
+  struct gcn__acks debts; /* if `acks` */
+  uint64_t appended;      /* bytes that the sink was ever given */
+  uint64_t printed;       /* events that matched */
+  uint64_t told_events;   /* when the status line was made last, and when */
   uint64_t told_ms;
   uint64_t ticks;
   uint64_t streams[GCN_CONNECTION_COUNT_MAX]; /* opened so far */
@@ -79,10 +88,28 @@ void gcn__tail_finish(struct gcn__tail* tail, int exit_code);
 /* Ends if nothing is left to wait for. */
 void gcn__tail_end(struct gcn__tail* tail);
 
+/* Now that the output is written, or can't be: tail->finishing is set. */
+void gcn__tail_close(struct gcn__tail* tail);
+
 /* tail-stream.c: what the client tells. */
 void gcn__tail_callbacks(gcn_options_t* options);
 /* The sink has moved. */
 void gcn__tail_progress(void* ctx);
+/* A line has been appended where the sink held `size_before` bytes, or could
+ * not be. */
+void gcn__tail_sent(struct gcn__tail* tail, size_t size_before, int error);
+
+/* tail-ack.c: what is handled, and the checkpoint. */
+void gcn__tail_ack_callbacks(struct gcn__tail* tail, gcn_options_t* options);
+/* The event's line, if it has one, was appended. */
+void gcn__tail_owe(struct gcn__tail* tail, const gcn_event_t* event);
+/* The checkpoint can't be loaded: a stream that began at nothing would look
+ * whole, so there is none. */
+void gcn__tail_unreadable(struct gcn__tail* tail, const gcn_failure_t* failure);
+/* It is loaded, and the first attempt begins. */
+void gcn__tail_moved(struct gcn__tail* tail);
+/* Acknowledges what has been written. */
+void gcn__tail_pay(struct gcn__tail* tail);
 /* Statistics, to where the options say. */
 void gcn__tail_tell_stats(struct gcn__tail* tail);
 /* Renewals since the last look. */

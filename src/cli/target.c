@@ -384,6 +384,8 @@ void gcn__target_explain(const char* why, char out[GCN__TARGET_TEXT_SIZE]) {
       {"refresh_token", "--refresh-token-file"},
       {"assertion", "--assertion-file"},
       {"org_name", "--org-name"},
+      {"checkpoint_path", "--checkpoint"},
+      {"stream", "stream dialect"},
   };
   size_t size = strcspn(why, ": ");
   const char* name = NULL;

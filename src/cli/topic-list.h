@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The topics that a command line names, one by one and by files, each once.
+ * The topics that a command line names, one by one and by files, each once;
+ * with the stream dialect these are subscriptions.
  *
  * Names are compared without regard to ASCII case, as the service does.  It
  * asks nobody whether a topic exists.
@@ -15,6 +16,7 @@
 
 /* All zeros is an empty list. */
 struct gcn__topic_list {
+  bool stream; /* say so before anything is added */
   char** names;
   size_t count;
   size_t room;       /* items at `names` */
@@ -30,5 +32,9 @@ const char* gcn__topic_list_add(struct gcn__topic_list* list,
  * input.  False: what is wrong has been said, and `flag` names the option. */
 bool gcn__topic_list_read(struct gcn__topic_list* list, const char* path,
                           const char* flag, struct gcn__console* console);
+/* The same for a file of subscriptions in JSON: an array of objects, or one
+ * object after another. */
+bool gcn__topic_list_read_json(struct gcn__topic_list* list, const char* path,
+                               const char* flag, struct gcn__console* console);
 
 #endif

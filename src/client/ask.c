@@ -4,6 +4,7 @@
  */
 #include "base/err.h"
 #include "client/check.h"
+#include "client/checkpoint.h"
 #include "client/options.h"
 
 static bool good_offer(const gcn_credentials_t* credentials) {
@@ -32,6 +33,7 @@ int gcn_client_set_grant(gcn_client_t* client,
   const struct gcn__offer offer = offer_of(credentials);
   error = gcn__engine_credentials(client->engine, &offer);
   if (error != 0) return error;
+  gcn__checkpointer_identify(client, offer.client_id);
   return gcn__client_note(client, GCN__COMMAND_CREDENTIALS);
 }
 

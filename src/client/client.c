@@ -85,11 +85,13 @@ int gcn_client_resume(gcn_client_t* client) {
   return set_pause(client, false);
 }
 
-static int check_topics(const char* const* topics, size_t count) {
+static int check_topics(const gcn_client_t* client, const char* const* topics,
+                        size_t count) {
   if (topics == NULL && count > 0) return UV_EINVAL;
   for (size_t i = 0; i < count; i++) {
     if (topics[i] == NULL) return UV_EINVAL;
-    if (gcn__topic_check(gcn__span_str(topics[i])) != NULL) return UV_EINVAL;
+    struct gcn__span name = gcn__span_str(topics[i]);
+    if (gcn__client_topic_check(client->stream, name) != NULL) return UV_EINVAL;
   }
   return 0;
 }
@@ -97,7 +99,7 @@ static int check_topics(const char* const* topics, size_t count) {
 int gcn_client_subscribe(gcn_client_t* client, const char* const* topics,
                          size_t count) {
   int error = gcn__client_check(client);
-  if (error == 0) error = check_topics(topics, count);
+  if (error == 0) error = check_topics(client, topics, count);
   if (error != 0 || count == 0) return error;
   error = gcn__engine_topics_add(client->engine, topics, count);
   if (error != 0) return error;
@@ -107,7 +109,7 @@ int gcn_client_subscribe(gcn_client_t* client, const char* const* topics,
 int gcn_client_unsubscribe(gcn_client_t* client, const char* const* topics,
                            size_t count) {
   int error = gcn__client_check(client);
-  if (error == 0) error = check_topics(topics, count);
+  if (error == 0) error = check_topics(client, topics, count);
   if (error != 0 || count == 0) return error;
   gcn__engine_topics_remove(client->engine, topics, count);
   return gcn__client_note(client, GCN__COMMAND_TOPICS);

@@ -8,6 +8,9 @@
  *   mailbox.c   what was asked for and not done yet
  *   pump.c      the one place where facts go in and user code runs
  *   tell.c      the engine's records as the public ones
+ *   delivery.c  events to the user, and acknowledgements; with flight.c,
+ *               give.c, collect.c, queue.c, drops.c and retain.c
+ *   checkpoint.c  how far the user has come, on disk
  *   gap.c       gaps with their topics
  *   hub.c       what clients of one loop share
  *   proxies.c   the environment's and the user's words on proxies
@@ -41,6 +44,9 @@ struct gcn__callbacks {
   gcn_credentials_cb credentials;
   gcn_token_cb token;
   gcn_refresh_cb refresh;
+  gcn_batch_cb batch; /* instead of event */
+  gcn_durable_cb durable;
+  gcn_checkpoint_cb checkpoint;
 };
 
 /* A moment on both clocks; all-zero: never. */
@@ -56,6 +62,9 @@ enum {
   GCN__DUMP_SIZE_MAX = 32 * 1024 * 1024,
 };
 
+struct gcn__checkpointer;
+struct gcn__delivery;
+
 struct gcn_client_s {
   struct gcn__mem mem;
   uv_loop_t* loop;
@@ -69,6 +78,8 @@ struct gcn_client_s {
   struct gcn__engine* engine;
   struct gcn__mailbox mailbox;
   char* read_buffer;
+  struct gcn__delivery* delivery;
+  struct gcn__checkpointer* checkpointer; /* NULL: nothing is stored */
 
   /* What is on the loop.  `hold_count` counts both handles and every link that
    * is not freed yet, orphans included; at 0 the client may go. */
@@ -84,6 +95,7 @@ struct gcn_client_s {
   struct gcn__connector_hook connect_hook;
   gcn_connect_cb connect_cb;
   gcn_retry_cb retry_cb;
+  gcn_id_cb id_cb;
   struct gcn__socket_options socket;
   uint64_t dns_ms;
   struct gcn__proxies proxies;
@@ -95,6 +107,7 @@ struct gcn_client_s {
   uint64_t suspend_seen_ms;  /* when it was looked at last */
   uint64_t sleep_count;
 
+  bool stream; /* the dialect: topics are subscriptions */
   bool referenced;
   bool closing; /* gcn_client_close was called: user code is over */
   bool leaving; /* the engine is done: handles are being closed */

@@ -28,6 +28,9 @@ static bool concerns(const struct gcn__gap* gap,
                      const struct gcn__topic* topic) {
   if (topic->shard != gap->shard) return false;
   if (gap->partial) return topic->missed;
+  /* Since the last run: nothing is known of what that one was permitted. */
+  bool restart = gap->cause == GCN__INPUT_START;
+  if (restart) return topic->verdict != GCN__VERDICT_REJECTED;
   /* Permitted when the gap began, whatever has become of it since. */
   bool was = topic->permitted_ms != 0 && topic->permitted_ms < gap->to_ms &&
              (topic->permitted_ms > topic->rejected_ms ||
@@ -75,7 +78,8 @@ void gcn__tell_gap(struct gcn_client_s* client, const struct gcn__gap* from,
   if (copies.size > 0) copies.spans = gcn__alloc(&client->mem, copies.size);
   if (copies.spans != NULL) copy_topics(topics, from, &copies);
   const gcn_gap_t gap = {
-      .from_unix_ms = unix_of_loss(client, from, unix_ms, now_ms),
+      .from_unix_ms = unix_of_loss(client, from, unix_ms, now_ms) -
+                      (int64_t)from->before_ms,
       .to_unix_ms = unix_ms - (int64_t)(now_ms - from->to_ms),
       .from_ms = from->from_ms,
       .to_ms = from->to_ms,

@@ -9,6 +9,8 @@
  */
 #include "base/assert.h"
 #include "base/err.h"
+#include "client/checkpoint.h"
+#include "client/delivery.h"
 #include "client/options.h"
 #include "client/pump.h"
 #include "loop/system.h"
@@ -34,6 +36,20 @@ static uint64_t choose_wait(void* ctx, uint64_t failures, uint64_t delay_ms) {
   if (client->closing) return delay_ms;
   return client->retry_cb(client->data, failures, delay_ms);
 }
+
+static size_t choose_id(void* ctx, const struct gcn__event* from, char* id,
+                        size_t size) {
+  struct gcn_client_s* client = ctx;
+  const struct gcn__moment now = {uv_now(client->loop), gcn__wall_now_ms()};
+  if (client->closing) return 0;
+  const gcn_event_t event = gcn__delivery_view(client, from, &now);
+  size_t written = client->id_cb(client->data, &event, id, size);
+  return written <= size ? written : 0; /* a part of an id is not one */
+}
+
+_Static_assert((int)GCN_VALIDATE_STRICT == (int)GCN__SCRUTINY_STRICT &&
+                   (int)GCN_VALIDATE_SHALLOW == (int)GCN__SCRUTINY_SHALLOW,
+               "public and internal ways to look at messages agree");
 
 static int make_engine(struct gcn_client_s* client,
                        const struct gcn__config* config) {
@@ -64,6 +80,10 @@ static int make_engine(struct gcn_client_s* client,
       .recorder = client->recorder,
       .user_agent = config->user_agent,
       .plaintext = config->options.allow_plaintext != 0,
+      .shape = config->stream ? &config->shape : NULL,
+      .keys = config->checkpoints,
+      .id_choice = {client->id_cb == NULL ? NULL : choose_id, client},
+      .scrutiny = config->scrutiny,
   };
   const struct gcn__entropy* entropy = &options.entropy;
   if (options.seed == 0 &&
@@ -107,9 +127,11 @@ static void take_options(struct gcn_client_s* client, uv_loop_t* loop,
       .credentials = options->credentials_cb,
       .token = options->token_cb,
       .refresh = options->refresh_cb,
+      .checkpoint = options->checkpoint_cb,
   };
   client->connect_cb = options->connect_cb;
   client->retry_cb = options->retry_cb;
+  client->id_cb = options->id_cb;
   client->socket = gcn__socket_defaults;
   take_socket_options(client, options);
   client->dns_ms = options->dns_ms == 0 ? DNS_MS : options->dns_ms;
@@ -124,9 +146,12 @@ static void take_options(struct gcn_client_s* client, uv_loop_t* loop,
   gcn__list_init(&client->links);
 }
 
-/* Everything but the handles and the mailbox. */
+/* Everything but the handles and the mailbox.  What was given to delivery may
+ * view the engine's memory, so the engine goes after it. */
 static void free_parts(struct gcn_client_s* client) {
   struct gcn__mem mem = client->mem;
+  gcn__checkpointer_free(client);
+  gcn__delivery_free(client);
   gcn__engine_free(client->engine);
   gcn__tls_config_release(client->tls);
   gcn__proxies_deinit(&client->proxies, &mem);
@@ -187,6 +212,23 @@ static int make_recorder(struct gcn_client_s* client,
   return 0;
 }
 
+static int make_delivery(struct gcn_client_s* client,
+                         const struct gcn__config* config, char* why) {
+  int error = gcn__delivery_new(client, config);
+  if (error != 0) return error;
+  error = gcn__checkpointer_new(client, config);
+  if (error == UV_ENOSYS) {
+    snprintf(why, GCN__WHY_SIZE,
+             "checkpoint_sqlite needs SQLite, which this library was built "
+             "without; use checkpoint_path");
+  } else if (error == UV_EINVAL) {
+    snprintf(why, GCN__WHY_SIZE,
+             "the checkpoint's path is empty, too long or ends in a slash");
+  }
+  bool told = error == UV_ENOSYS || error == UV_EINVAL;
+  return told ? GCN_ECONFIG : error;
+}
+
 /* The steps that may fail; the last one puts the async handle on the loop. */
 static int make_parts(struct gcn_client_s* client,
                       const struct gcn__config* config,
@@ -199,6 +241,7 @@ static int make_parts(struct gcn_client_s* client,
   if (error == 0) error = make_recorder(client, config);
   if (error != 0) return error;
   error = make_engine(client, config);
+  if (error == 0) error = make_delivery(client, config, why);
   if (error != 0) return error;
   client->read_buffer = gcn__alloc(&client->mem, GCN__READ_BUFFER_SIZE);
   if (client->read_buffer == NULL) return UV_ENOMEM;
@@ -322,6 +365,7 @@ int gcn_client_abandon(gcn_client_t* client) {
     gcn__link_abandon(gcn__link_of(client->links.next));
   }
   gcn__mailbox_abandon(&client->mailbox);
+  gcn__checkpointer_abandon(client);
   gcn_hub_t* hub = client->hub;
   free_parts(client);
   gcn__hub_abandon(hub);

@@ -57,6 +57,25 @@ static void fill_background(struct gcn__metrics_view* view,
   view->sleeps = stats->sleeps;
 }
 
+static void fill_delivery(struct gcn__metrics_view* view,
+                          const gcn_client_t* client,
+                          const gcn_stats_t* stats) {
+  view->batches = stats->batches;
+  view->resumed = stats->resumed;
+  view->resumes_lost = stats->resumes_lost;
+  view->preflights = stats->preflights;
+  view->repeated = stats->repeated;
+  view->acked = stats->acked;
+  view->dropped = stats->dropped;
+  view->in_flight = stats->in_flight;
+  view->in_flight_size = stats->in_flight_size;
+  view->full_age_ms = stats->full_age;
+  view->read_paused = client->paused;
+  view->saves = stats->saves;
+  view->saves_failed = stats->saves_failed;
+  view->save_age_ms = stats->save_age;
+}
+
 /* Those that serve topics, or would. */
 static void fill_connections(struct gcn__metrics_view* view,
                              const gcn_client_t* client) {
@@ -87,6 +106,7 @@ int gcn__metrics_fill(const gcn_client_t* client,
   fill_counts(view, &stats);
   fill_present(view, &stats);
   fill_background(view, &stats);
+  fill_delivery(view, client, &stats);
   fill_connections(view, client);
   return 0;
 }

@@ -65,6 +65,7 @@ const char* gcn__metrics_op(gcn_op_t op) {
   case GCN_OP_AUDIT: return "audit";
   case GCN_OP_ADD: return "add";
   case GCN_OP_UNSUBSCRIBE: return "unsubscribe";
+  case GCN_OP_CHECKPOINT: return "checkpoint";
   }
   return "other";
 }

@@ -53,6 +53,8 @@
     "gcn_http_requests", "op", "topics", "")                                   \
   X(upgrades, COUNTER, COUNT, CHANNEL, "upgrades",                             \
     "gcn_http_requests", "op", "upgrade", "")                                  \
+  X(preflights, COUNTER, COUNT, STREAM, "preflights",                          \
+    "gcn_http_requests", "op", "preflight", "")                                \
   X(limited, COUNTER, COUNT, ROOT, "limited",                                  \
     "gcn_rate_limited", "", "", "Answers that asked to slow down.")            \
   X(nevers, COUNTER, COUNT, ROOT, "nevers",                                    \
@@ -90,7 +92,34 @@
   X(tls_resumed, COUNTER, COUNT, TLS, "resumed",                               \
     "gcn_tls_handshakes", "kind", "resumed", "")                               \
   X(sleeps, COUNTER, COUNT, ROOT, "sleeps",                                    \
-    "gcn_sleeps", "", "", "Times that the machine was found to have slept.")
+    "gcn_sleeps", "", "", "Times that the machine was found to have slept.")   \
+  X(batches, COUNTER, COUNT, STREAM, "batches",                                \
+    "gcn_batches", "", "", "Messages with events, stream dialect.")            \
+  X(resumed, COUNTER, COUNT, STREAM, "resumed",                                \
+    "gcn_resumes", "result", "ok", "Streams that went on at a position.")      \
+  X(resumes_lost, COUNTER, COUNT, STREAM, "resumes_lost",                      \
+    "gcn_resumes", "result", "lost", "")                                       \
+  X(repeated, COUNTER, COUNT, STREAM, "repeated",                              \
+    "gcn_events_duplicate", "", "", "Events with a known id, not told again.") \
+  X(acked, COUNTER, COUNT, DELIVERY, "acked",                                  \
+    "gcn_events_acknowledged", "", "", "Events that are done with.")           \
+  X(dropped, COUNTER, COUNT, DELIVERY, "dropped",                              \
+    "gcn_events_dropped", "reason", "full",                                    \
+    "Events that were not told because the consumer was too slow.")            \
+  X(in_flight, GAUGE, COUNT, DELIVERY, "in_flight",                            \
+    "gcn_queue_events", "", "", "Events that are not acknowledged.")           \
+  X(in_flight_size, GAUGE, BYTES, DELIVERY, "in_flight_bytes",                 \
+    "gcn_queue_bytes", "", "", "Size of their messages.")                      \
+  X(full_age_ms, GAUGE, MS, DELIVERY, "full_age",                              \
+    "gcn_queue_full_seconds", "", "", "Since it is full; 0: it is not.")       \
+  X(read_paused, GAUGE, COUNT, DELIVERY, "read_paused",                        \
+    "gcn_read_paused", "", "", "1 while reading rests.")                       \
+  X(saves, COUNTER, COUNT, CHECKPOINT, "saves",                                \
+    "gcn_checkpoint_writes", "result", "ok", "Saves of the checkpoint.")       \
+  X(saves_failed, COUNTER, COUNT, CHECKPOINT, "saves_failed",                  \
+    "gcn_checkpoint_writes", "result", "failed", "")                           \
+  X(save_age_ms, GAUGE, MS, CHECKPOINT, "save_age",                            \
+    "gcn_checkpoint_age_seconds", "", "", "Since the last good save.")
 
 /* X(name, JSON key): objects of their own in JSON, in this order. */
 #define GCN__METRICS_GROUP_MAP(X) \
@@ -98,7 +127,10 @@
   X(TOKEN, "token")               \
   X(CHANNEL, "channel")           \
   X(ROTATION, "rotation")         \
-  X(TLS, "tls")
+  X(TLS, "tls")                   \
+  X(STREAM, "stream")             \
+  X(DELIVERY, "delivery")         \
+  X(CHECKPOINT, "checkpoint")
 
 /* clang-format on */
 enum gcn__metrics_kind {
@@ -123,7 +155,7 @@ enum {
   GCN__METRICS_CONNECTION_COUNT_MAX = 64,
   /* The compiler complains of names that metrics.c lacks; these go along. */
   GCN__METRICS_LAYER_COUNT = GCN_LAYER_PROXY + 1,
-  GCN__METRICS_OP_COUNT = GCN_OP_UNSUBSCRIBE + 1,
+  GCN__METRICS_OP_COUNT = GCN_OP_CHECKPOINT + 1,
 };
 
 struct gcn__metrics_connection {

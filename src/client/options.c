@@ -5,6 +5,7 @@
 #include "client/options.h"
 
 #include "base/err.h"
+#include "client/options-parts.h"
 #include "client/proxies.h"
 #include "core/backoff.h"
 #include "core/planner.h"
@@ -27,9 +28,6 @@ enum {
   MESSAGE_SIZE_MIN = 1024,
   MESSAGE_SIZE_MAX = 16 * 1024 * 1024,
 };
-
-/* Deadlines and waits beyond this are slips of the unit. */
-#define DURATION_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
 
 #define DEFAULT_DOMAIN "mypurecloud.com"
 
@@ -100,10 +98,7 @@ void gcn_options_init_sized(gcn_options_t* options, size_t size) {
   if (size >= level_end) options->log_level = GCN_LOG_WARN;
 }
 
-static int refuse(char* why, const char* format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int refuse(char* why, const char* format, ...) {
+int gcn__config_refuse(char why[GCN__WHY_SIZE], const char* format, ...) {
   va_list args;
   va_start(args, format);
   vsnprintf(why, GCN__WHY_SIZE, format, args);
@@ -111,24 +106,32 @@ static int refuse(char* why, const char* format, ...) {
   return GCN_ECONFIG;
 }
 
+int gcn__config_take(void* to, size_t to_size, const void* from,
+                     const char* name, char why[GCN__WHY_SIZE]) {
+  size_t size;
+  memcpy(&size, from, sizeof size);
+  memcpy(to, from, size < to_size ? size : to_size);
+  const unsigned char* bytes = from;
+  for (size_t i = to_size; i < size; i++) {
+    if (bytes[i] == 0) continue;
+    return gcn__config_refuse(
+        why,
+        "%s: a field is set that this library (%s) does not know; use a newer "
+        "library or clear the field",
+        name, GCN_VERSION_STRING);
+  }
+  return 0;
+}
+
 static int take_options(const gcn_options_t* options,
                         struct gcn__config* config, char* why) {
   if (options == NULL || options->size < sizeof options->size) {
-    refuse(why, "options: size is not set; call gcn_options_init first");
+    gcn__config_refuse(why,
+                       "options: size is not set; call gcn_options_init first");
     return UV_EINVAL;
   }
-  size_t size = options->size;
-  size_t known = size < sizeof *options ? size : sizeof *options;
-  memcpy(&config->options, options, known);
-  const unsigned char* bytes = (const unsigned char*)options;
-  for (size_t i = sizeof *options; i < size; i++) {
-    if (bytes[i] == 0) continue;
-    return refuse(why,
-                  "options: a field is set that this library (%s) does not "
-                  "know; use a newer library or clear the field",
-                  GCN_VERSION_STRING);
-  }
-  return 0;
+  return gcn__config_take(&config->options, sizeof config->options, options,
+                          "options", why);
 }
 
 const char* gcn__credential_check(const char* text) {
@@ -157,20 +160,22 @@ static int check_grant(const gcn_options_t* options, char* why) {
   bool bearer = options->grant == GCN_GRANT_SAML2_BEARER ||
                 options->grant == GCN_GRANT_JWT_BEARER;
   if ((unsigned)options->grant > GCN_GRANT_JWT_BEARER) {
-    return refuse(why, "grant is not one of GCN_GRANT_CLIENT_CREDENTIALS to "
-                       "GCN_GRANT_JWT_BEARER");
+    return gcn__config_refuse(
+        why, "grant is not one of GCN_GRANT_CLIENT_CREDENTIALS to "
+             "GCN_GRANT_JWT_BEARER");
   }
   const char* wrong = gcn__assertion_check(options->refresh_token);
   if (options->grant == GCN_GRANT_REFRESH_TOKEN && wrong != NULL && !asked) {
-    return refuse(why, "refresh_token %s; the grant needs one", wrong);
+    return gcn__config_refuse(why, "refresh_token %s; the grant needs one",
+                              wrong);
   }
   wrong = gcn__assertion_check(options->assertion);
   if (bearer && wrong != NULL && !asked) {
-    return refuse(why, "assertion %s; the grant needs one", wrong);
+    return gcn__config_refuse(why, "assertion %s; the grant needs one", wrong);
   }
   wrong = gcn__credential_check(options->org_name);
   if (options->grant == GCN_GRANT_SAML2_BEARER && wrong != NULL) {
-    return refuse(why, "org_name %s; the grant needs one", wrong);
+    return gcn__config_refuse(why, "org_name %s; the grant needs one", wrong);
   }
   return 0;
 }
@@ -182,15 +187,16 @@ static int check_credentials(const gcn_options_t* options, char* why) {
   if (options->credentials_cb != NULL && options->client_id == NULL) return 0;
   const char* wrong = gcn__credential_check(options->client_id);
   if (wrong != NULL) {
-    return refuse(why,
-                  "client_id %s; it is that of an OAuth client with the "
-                  "grant type Client Credentials",
-                  wrong);
+    return gcn__config_refuse(
+        why,
+        "client_id %s; it is that of an OAuth client with the "
+        "grant type Client Credentials",
+        wrong);
   }
   wrong = gcn__credential_check(options->client_secret);
   if (wrong == NULL) return 0;
-  return refuse(why, "client_secret %s; it is shown with the OAuth client",
-                wrong);
+  return gcn__config_refuse(
+      why, "client_secret %s; it is shown with the OAuth client", wrong);
 }
 
 static int check_user_agent(struct gcn__config* config, char* why) {
@@ -201,11 +207,12 @@ static int check_user_agent(struct gcn__config* config, char* why) {
   for (; text[size] != '\0'; size++) {
     unsigned char byte = (unsigned char)text[size];
     if (byte >= 0x20 && byte < 0x7f) continue;
-    return refuse(why, "user_agent has a byte that is not printable ASCII");
+    return gcn__config_refuse(
+        why, "user_agent has a byte that is not printable ASCII");
   }
   if (size > USER_AGENT_SIZE_MAX) {
-    return refuse(why, "user_agent is longer than %d bytes",
-                  USER_AGENT_SIZE_MAX);
+    return gcn__config_refuse(why, "user_agent is longer than %d bytes",
+                              USER_AGENT_SIZE_MAX);
   }
   config->user_agent = text;
   return 0;
@@ -226,27 +233,29 @@ static int check_url(const struct gcn__config* config, const char* field,
                      const char* text, struct gcn__url* url, char* why) {
   const char* wrong = gcn__url_parse(url, gcn__span_str(text));
   if (wrong != NULL) {
-    return refuse(why, "%s: %s; it looks like https://HOST[:PORT][/PATH]",
-                  field, wrong);
+    return gcn__config_refuse(
+        why, "%s: %s; it looks like https://HOST[:PORT][/PATH]", field, wrong);
   }
   if (memchr(url->target.data, '?', url->target.size) != NULL) {
-    return refuse(why, "%s has a query; leave it out", field);
+    return gcn__config_refuse(why, "%s has a query; leave it out", field);
   }
   if (url->scheme == GCN__SCHEME_HTTPS) return 0;
   if (url->scheme != GCN__SCHEME_HTTP) {
-    return refuse(why, "%s does not begin with https://", field);
+    return gcn__config_refuse(why, "%s does not begin with https://", field);
   }
   if (!config->options.allow_plaintext) {
-    return refuse(why,
-                  "%s is plaintext; use https://, or allow_plaintext for "
-                  "a simulator on this machine",
-                  field);
+    return gcn__config_refuse(
+        why,
+        "%s is plaintext; use https://, or allow_plaintext for "
+        "a simulator on this machine",
+        field);
   }
   if (!is_loopback(url)) {
-    return refuse(why,
-                  "%s is plaintext to another machine; allow_plaintext "
-                  "permits 127.0.0.0/8, ::1 and localhost only",
-                  field);
+    return gcn__config_refuse(
+        why,
+        "%s is plaintext to another machine; allow_plaintext "
+        "permits 127.0.0.0/8, ::1 and localhost only",
+        field);
   }
   return 0;
 }
@@ -262,10 +271,11 @@ static int check_region(struct gcn__config* config, char* why) {
   bool dotted = memchr(region, '.', text.size) != NULL;
   const char* wrong = dotted ? gcn__host_check(text) : "is not known";
   if (wrong != NULL) {
-    return refuse(why,
-                  "region: %s; give an AWS region like eu-central-1 or a "
-                  "domain like mypurecloud.de",
-                  wrong);
+    return gcn__config_refuse(
+        why,
+        "region: %s; give an AWS region like eu-central-1 or a "
+        "domain like mypurecloud.de",
+        wrong);
   }
   for (size_t i = 0; i < text.size; i++) {
     config->domain_text[i] = gcn__ascii_lower(region[i]);
@@ -326,9 +336,9 @@ static int take_duration(struct gcn__config* config, size_t index, char* why) {
   char* to = (char*)&config->settings;
   memcpy(&value, from + durations[index].option, sizeof value);
   if (value == 0) return 0;
-  if (value > DURATION_MAX_MS) {
-    return refuse(why, "%s is over a year; it is in milliseconds",
-                  durations[index].name);
+  if (value > GCN__DURATION_MAX_MS) {
+    return gcn__config_refuse(why, "%s is over a year; it is in milliseconds",
+                              durations[index].name);
   }
   memcpy(to + durations[index].setting, &value, sizeof value);
   return 0;
@@ -342,22 +352,25 @@ static int check_durations(struct gcn__config* config, char* why) {
     if (error != 0) return error;
   }
   if (settings->probe_ms >= settings->silence_ms) {
-    return refuse(why, "probe_ms is not below silence_ms; the answer to a "
-                       "probe needs the time between them");
+    return gcn__config_refuse(
+        why, "probe_ms is not below silence_ms; the answer to a "
+             "probe needs the time between them");
   }
   if (settings->retry_floor_ms > settings->retry_cap_ms) {
-    return refuse(why, "retry_floor_ms is above retry_cap_ms");
+    return gcn__config_refuse(why, "retry_floor_ms is above retry_cap_ms");
   }
   if (settings->rotate_jitter_ms >= settings->rotate_ms &&
       config->options.rotate_jitter_ms != 0) {
-    return refuse(why, "rotate_jitter_ms is not below rotate_ms");
+    return gcn__config_refuse(why, "rotate_jitter_ms is not below rotate_ms");
   }
   if (settings->overlap_ms <= settings->latency_max_ms) {
-    return refuse(why, "overlap_ms is not above latency_ms_max; a handover "
-                       "can't be proven sooner");
+    return gcn__config_refuse(
+        why, "overlap_ms is not above latency_ms_max; a handover "
+             "can't be proven sooner");
   }
   if (settings->topic_retry_ms > settings->topic_retry_max_ms) {
-    return refuse(why, "topic_retry_ms is above topic_retry_ms_max");
+    return gcn__config_refuse(why,
+                              "topic_retry_ms is above topic_retry_ms_max");
   }
   return 0;
 }
@@ -369,21 +382,23 @@ static int check_network(const gcn_options_t* options, char* why) {
     uint64_t value_max;
     bool may_be_off;
   } rows[] = {
-      {"dns_ms", options->dns_ms, DURATION_MAX_MS, false},
-      {"dns_cache_ms", options->dns_cache_ms, DURATION_MAX_MS, true},
+      {"dns_ms", options->dns_ms, GCN__DURATION_MAX_MS, false},
+      {"dns_cache_ms", options->dns_cache_ms, GCN__DURATION_MAX_MS, true},
       {"user_timeout_ms", options->user_timeout_ms, INT32_MAX, true},
       {"keepalive_s", options->keepalive_s, KEEPALIVE_MAX_S, true},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     bool off = rows[i].may_be_off && rows[i].value == UINT64_MAX;
     if (off || rows[i].value <= rows[i].value_max) continue;
-    return refuse(why, "%s is above %llu%s", rows[i].name,
-                  (unsigned long long)rows[i].value_max,
-                  rows[i].may_be_off ? "; UINT64_MAX switches it off" : "");
+    return gcn__config_refuse(
+        why, "%s is above %llu%s", rows[i].name,
+        (unsigned long long)rows[i].value_max,
+        rows[i].may_be_off ? "; UINT64_MAX switches it off" : "");
   }
   if (options->hub == NULL || options->resolve_cb == NULL) return 0;
-  return refuse(why, "resolve_cb is set beside hub, which does the look-ups; "
-                     "give it to gcn_hub_new");
+  return gcn__config_refuse(
+      why, "resolve_cb is set beside hub, which does the look-ups; "
+           "give it to gcn_hub_new");
 }
 
 static int check_connections(struct gcn__config* config, char* why) {
@@ -393,21 +408,25 @@ static int check_connections(struct gcn__config* config, char* why) {
   uint64_t names = options->connection_names_max;
   uint64_t missed = options->pings_missed_max;
   if (count > GCN_CONNECTION_COUNT_MAX) {
-    return refuse(why,
-                  "connection_count_max is above %d; a client id has 20 "
-                  "channels",
-                  GCN_CONNECTION_COUNT_MAX);
+    return gcn__config_refuse(
+        why,
+        "connection_count_max is above %d; a client id has 20 "
+        "channels",
+        GCN_CONNECTION_COUNT_MAX);
   }
   if (names > GCN_CONNECTION_NAMES_MAX) {
-    return refuse(why, "connection_names_max is above %d, the service's limit",
-                  GCN_CONNECTION_NAMES_MAX);
+    return gcn__config_refuse(
+        why, "connection_names_max is above %d, the service's limit",
+        GCN_CONNECTION_NAMES_MAX);
   }
   if ((unsigned)options->retry_jitter > GCN_JITTER_DECORRELATED) {
-    return refuse(why, "retry_jitter is not one of GCN_JITTER_FULL to "
-                       "GCN_JITTER_DECORRELATED");
+    return gcn__config_refuse(why,
+                              "retry_jitter is not one of GCN_JITTER_FULL to "
+                              "GCN_JITTER_DECORRELATED");
   }
   if (options->handshakes_max > HANDSHAKES_MAX) {
-    return refuse(why, "handshakes_max is above %d", HANDSHAKES_MAX);
+    return gcn__config_refuse(why, "handshakes_max is above %d",
+                              HANDSHAKES_MAX);
   }
   if (count != 0) settings->shard_count_max = count;
   if (names != 0) {
@@ -427,10 +446,10 @@ static int check_record(const gcn_options_t* options, char* why) {
   bool good = size == 0 || size == UINT64_MAX ||
               (size >= RECORD_SIZE_MIN && size <= RECORD_SIZE_MAX);
   if (good) return 0;
-  return refuse(why,
-                "record_size is not between %d and %d; UINT64_MAX "
-                "switches the flight recorder off",
-                RECORD_SIZE_MIN, RECORD_SIZE_MAX);
+  return gcn__config_refuse(why,
+                            "record_size is not between %d and %d; UINT64_MAX "
+                            "switches the flight recorder off",
+                            RECORD_SIZE_MIN, RECORD_SIZE_MAX);
 }
 
 static int check_limits(struct gcn__config* config, char* why) {
@@ -438,15 +457,16 @@ static int check_limits(struct gcn__config* config, char* why) {
   uint64_t size = options->message_size_max;
   uint64_t count = options->topic_count_max;
   if (size != 0 && (size < MESSAGE_SIZE_MIN || size > MESSAGE_SIZE_MAX)) {
-    return refuse(why, "message_size_max is not between %d and %d",
-                  MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX);
+    return gcn__config_refuse(why, "message_size_max is not between %d and %d",
+                              MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX);
   }
   if (count > GCN_TOPIC_COUNT_MAX) {
-    return refuse(why, "topic_count_max is above %d", GCN_TOPIC_COUNT_MAX);
+    return gcn__config_refuse(why, "topic_count_max is above %d",
+                              GCN_TOPIC_COUNT_MAX);
   }
   if ((unsigned)options->log_level > GCN_LOG_DEBUG) {
-    return refuse(why, "log_level is not one of GCN_LOG_ERROR to "
-                       "GCN_LOG_DEBUG");
+    return gcn__config_refuse(why, "log_level is not one of GCN_LOG_ERROR to "
+                                   "GCN_LOG_DEBUG");
   }
   if (size != 0) config->settings.message_size_max = size;
   if (count != 0) config->settings.topic_count_max = count;
@@ -466,6 +486,8 @@ int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
   if (error == 0) error = check_connections(config, why);
   if (error == 0) error = check_network(&config->options, why);
   if (error == 0) error = check_record(&config->options, why);
+  if (error == 0) error = gcn__config_stream(config, why);
+  if (error == 0) error = gcn__config_delivery(config, why);
   if (error != 0) return error;
   config->mem = gcn__mem_libc;
   if (config->options.alloc_cb != NULL) {

@@ -12,6 +12,8 @@
 #include "codec/url.h"
 #include "core/settings.h"
 #include "core/topics.h"
+#include "core/window.h"
+#include "dialect/stream.h"
 #include "gcnotify.h"
 
 enum {
@@ -30,6 +32,26 @@ struct gcn__config {
   const char* domain; /* NULL: only the URLs' own hosts are known */
   const char* user_agent;
   bool tls; /* a TLS configuration is needed */
+
+  /* Dialect. */
+  bool stream;
+  struct gcn__shape shape; /* if `stream`; its texts are views, too */
+  enum gcn__scrutiny scrutiny;
+
+  /* Delivery, complete.  `windowed`: events are in flight until they are
+   * acknowledged, because there is a checkpoint or the user says when. */
+  bool windowed;
+  struct gcn__window_limits window;
+  size_t batch_count_max;
+  size_t batch_size_max;
+  gcn_full_t full;
+  uint64_t full_ms;
+
+  /* Checkpoint: one of the three stores, or none. */
+  bool checkpoints;
+  gcn_store_t store; /* if options.store is set: of full size */
+  uint64_t checkpoint_ms;
+
   char login_text[GCN__BASE_URL_SIZE];
   char api_text[GCN__BASE_URL_SIZE];
   char domain_text[GCN__HOST_SIZE_MAX + 1];
@@ -45,6 +67,9 @@ int gcn__config_load_tls(const struct gcn__config* config,
                          const struct gcn__mem* mem,
                          struct gcn__tls_config** tls, char why[GCN__WHY_SIZE]);
 
+/* NULL, or what is wrong with a topic of the channels dialect or a subscription
+ * of the stream dialect, a constant. */
+const char* gcn__client_topic_check(bool stream, struct gcn__span name);
 /* NULL, or what is wrong with a client id or secret. */
 const char* gcn__credential_check(const char* text);
 /* ... with an assertion or a refresh token. */

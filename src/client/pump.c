@@ -11,6 +11,8 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "client/checkpoint.h"
+#include "client/delivery.h"
 #include "client/tell.h"
 #include "loop/system.h"
 
@@ -29,15 +31,18 @@ enum {
 
 static bool noted(const struct gcn_client_s* client) {
   return client->mailbox.commands != 0 ||
-         client->pause_wanted != client->paused;
+         gcn__delivery_rests(client) != client->paused;
 }
 
 static void obey(struct gcn_client_s* client, uint64_t now_ms) {
-  if (client->pause_wanted != client->paused) {
-    client->paused = client->pause_wanted;
-    gcn__engine_pause(client->engine, client->paused, now_ms);
+  bool rests = gcn__delivery_rests(client);
+  if (rests != client->paused) {
+    client->paused = rests;
+    gcn__engine_pause(client->engine, rests, now_ms);
   }
+  /* Also without commands: those that were kept back may go now. */
   unsigned commands = gcn__mailbox_take(&client->mailbox);
+  commands = gcn__checkpointer_filter(client, commands, now_ms);
   if (commands == 0) return;
   gcn__engine_command(client->engine, commands, now_ms);
 }
@@ -77,6 +82,7 @@ static uint64_t begin(struct gcn_client_s* client) {
     excuse(client, now_ms);
   }
   notice_sleep(client, now_ms);
+  gcn__delivery_woken(client, now_ms);
   obey(client, now_ms);
   return now_ms;
 }
@@ -157,8 +163,9 @@ static void perform(struct gcn_client_s* client,
   switch (effect->kind) {
   case GCN__EFFECT_OPEN: open_link(client, effect, now_ms); break;
   case GCN__EFFECT_DROP: drop_link(client, effect->wire, effect->abort); break;
+  case GCN__EFFECT_EVENT: gcn__delivery_event(client, effect); break;
+  case GCN__EFFECT_MARK: gcn__delivery_mark(client, &effect->mark); break;
   case GCN__EFFECT_STATE:
-  case GCN__EFFECT_EVENT:
   case GCN__EFFECT_NOTICE:
   case GCN__EFFECT_HEARTBEAT:
   case GCN__EFFECT_TOPIC:
@@ -167,24 +174,34 @@ static void perform(struct gcn_client_s* client,
   case GCN__EFFECT_ASK:
   case GCN__EFFECT_REFRESHED:
     gcn__tell(client, effect, now_ms);
-    client->calls_left--;
+    if (client->calls_left > 0) client->calls_left--;
     break;
   }
 }
 
+/* One thing, in the order of arrival: what waits comes before what the engine
+ * has.  False: there is nothing to do. */
+static bool step(struct gcn_client_s* client, uint64_t now_ms) {
+  struct gcn__effect effect;
+  if (gcn__delivery_drain(client, now_ms)) return true;
+  if (gcn__delivery_holds(client)) return false;
+  if (!gcn__engine_next(client->engine, &effect)) return false;
+  perform(client, &effect, now_ms);
+  return true;
+}
+
 /* Ends early if the budget is spent or the user has called. */
 static void drain(struct gcn_client_s* client, uint64_t now_ms) {
-  struct gcn__effect effect;
   uint64_t begun_ns = uv_hrtime();
   uint64_t limit_ns = client->time_left_ns;
   uint64_t passed_ns = 0;
-  while (!spent(client) && !noted(client) &&
-         gcn__engine_next(client->engine, &effect)) {
-    perform(client, &effect, now_ms);
+  while (!spent(client) && !noted(client) && step(client, now_ms)) {
     passed_ns = uv_hrtime() - begun_ns;
     client->time_left_ns = passed_ns < limit_ns ? limit_ns - passed_ns : 0;
   }
   gcn__engine_settle(client->engine);
+  /* An event that was in hand when the user paused stays where it is. */
+  if (!client->pause_wanted) gcn__delivery_flush(client);
 }
 
 /* Reading rests while the engine holds unread bytes: TCP pushes back. */
@@ -204,13 +221,19 @@ static void set_reading(struct gcn_client_s* client) {
 }
 
 static void arm(struct gcn_client_s* client) {
-  uint64_t due_ms = gcn__engine_deadline(client->engine);
+  uint64_t due_ms = GCN__NEVER;
+  /* Else the engine is not asked, and its deadlines wait. */
+  if (!gcn__delivery_holds(client)) {
+    due_ms = gcn__engine_deadline(client->engine);
+  }
   unsigned count = gcn__engine_wire_count(client->engine);
   for (unsigned i = 0; i < count; i++) {
     struct gcn__link* link = client->wires[i];
     if (link == NULL) continue;
     due_ms = gcn__time_min(due_ms, gcn__link_deadline(link));
   }
+  due_ms = gcn__time_min(due_ms, gcn__delivery_deadline(client));
+  due_ms = gcn__time_min(due_ms, gcn__checkpointer_deadline(client));
   gcn__alarm_arm(&client->alarm, due_ms);
 }
 
@@ -220,6 +243,27 @@ static bool opening_failed(const struct gcn_client_s* client) {
     if (client->open_errors[i] != 0) return true;
   }
   return false;
+}
+
+/* There is something to do without a new fact. */
+static bool busy(const struct gcn_client_s* client) {
+  if (noted(client) || gcn__delivery_busy(client)) return true;
+  return !gcn__delivery_holds(client) && gcn__engine_busy(client->engine);
+}
+
+/* Whether the client may go: nothing is left to be done. */
+static bool is_over(struct gcn_client_s* client, uint64_t now_ms) {
+  if (busy(client)) return false;
+  if (gcn__engine_state(client->engine) != GCN__STATE_CLOSED) return false;
+  return gcn__checkpointer_quit(client, now_ms);
+}
+
+/* What follows from all that was told. */
+static void conclude(struct gcn_client_s* client, uint64_t now_ms) {
+  gcn__tell_sum(client, now_ms);
+  gcn__delivery_report(client);
+  gcn__checkpointer_turn(client, now_ms);
+  gcn__delivery_woken(client, now_ms);
 }
 
 static void turn(struct gcn_client_s* client, uint64_t now_ms) {
@@ -232,14 +276,13 @@ static void turn(struct gcn_client_s* client, uint64_t now_ms) {
   for (unsigned i = 0; i < count; i++) {
     write_wire(client, (enum gcn__wire_index)i);
   }
-  gcn__tell_sum(client, now_ms);
+  conclude(client, now_ms);
   client->pumping = false;
-  bool busy = noted(client) || gcn__engine_busy(client->engine);
-  if (!busy && gcn__engine_state(client->engine) == GCN__STATE_CLOSED) {
+  if (is_over(client, now_ms)) {
     gcn__client_leave(client);
     return;
   }
-  if (busy || spent(client) || opening_failed(client)) {
+  if (busy(client) || spent(client) || opening_failed(client)) {
     client->yielding = true;
     uv_async_send(&client->async);
   }

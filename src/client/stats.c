@@ -3,7 +3,9 @@
  * A snapshot of the counters, cut to the size that the caller knows.
  */
 #include "base/err.h"
+#include "client/checkpoint.h"
 #include "client/client.h"
+#include "client/delivery.h"
 
 static uint64_t age(uint64_t since_ms, uint64_t now_ms) {
   if (since_ms == 0) return UINT64_MAX;
@@ -38,6 +40,11 @@ static void count_traffic(gcn_stats_t* stats,
   stats->audits = counters->audits;
   stats->drifts = counters->drifts;
   stats->renewals = counters->renewals;
+  stats->batches = counters->batches;
+  stats->resumed = counters->resumed;
+  stats->resumes_lost = counters->resumes_lost;
+  stats->preflights = counters->preflights;
+  stats->repeated = counters->repeated;
 }
 
 static void count_security(const gcn_client_t* client, gcn_stats_t* stats,
@@ -50,6 +57,30 @@ static void count_security(const gcn_client_t* client, gcn_stats_t* stats,
   struct gcn__tls_counts counts = gcn__tls_config_counts(client->tls);
   stats->tls_full = counts.full;
   stats->tls_resumed = counts.resumed;
+}
+
+static void count_delivery(const gcn_client_t* client, gcn_stats_t* stats,
+                           uint64_t now_ms) {
+  struct gcn__delivery_counters counters = gcn__delivery_counters(client);
+  stats->in_flight = counters.in_flight;
+  stats->in_flight_size = counters.in_flight_size;
+  stats->acked = counters.acked;
+  stats->dropped = counters.dropped;
+  stats->gaps += counters.gaps;
+  stats->gap_ms += counters.gap_ms;
+  if (counters.full) {
+    /* 0 would say that it is not. */
+    uint64_t since_ms = gcn__time_until(now_ms, counters.full_since_ms);
+    stats->full_age = gcn__time_max(1, since_ms);
+  }
+}
+
+static void count_checkpoint(const gcn_client_t* client, gcn_stats_t* stats,
+                             uint64_t now_ms) {
+  struct gcn__checkpoint_counters counters = gcn__checkpointer_counters(client);
+  stats->saves = counters.saves;
+  stats->saves_failed = counters.saves_failed;
+  stats->save_age = age(counters.saved_ms, now_ms);
 }
 
 /* Of the stream that is quiet for the longest time. */
@@ -81,6 +112,8 @@ int gcn_client_stats(const gcn_client_t* client, gcn_stats_t* out) {
   stats.connections = gcn__engine_shard_count(client->engine);
   stats.sleeps = client->sleep_count;
   count_security(client, &stats, now_ms);
+  count_delivery(client, &stats, now_ms);
+  count_checkpoint(client, &stats, now_ms);
   size_t size = out->size < sizeof stats ? out->size : sizeof stats;
   memcpy(out, &stats, size);
   return 0;

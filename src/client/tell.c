@@ -6,6 +6,7 @@
 #include "client/tell.h"
 
 #include "base/assert.h"
+#include "client/delivery.h"
 #include "client/gap.h"
 #include "loop/system.h"
 
@@ -35,7 +36,8 @@ _Static_assert((int)GCN_OP_NONE == (int)GCN__OP_NONE &&
                    (int)GCN_OP_STREAM == (int)GCN__OP_STREAM &&
                    (int)GCN_OP_AUDIT == (int)GCN__OP_AUDIT &&
                    (int)GCN_OP_ADD == (int)GCN__OP_ADD &&
-                   (int)GCN_OP_UNSUBSCRIBE == (int)GCN__OP_UNSUBSCRIBE,
+                   (int)GCN_OP_UNSUBSCRIBE == (int)GCN__OP_UNSUBSCRIBE &&
+                   (int)GCN_OP_CHECKPOINT == (int)GCN__OP_CHECKPOINT,
                "public and internal operations agree");
 _Static_assert((int)GCN_TOPIC_PENDING == (int)GCN__VERDICT_PENDING &&
                    (int)GCN_TOPIC_PERMITTED == (int)GCN__VERDICT_PERMITTED &&
@@ -125,29 +127,19 @@ static void tell_state(struct gcn_client_s* client,
   client->call.state(client, &transition);
 }
 
-static void tell_event(struct gcn_client_s* client, gcn_event_cb call,
-                       const struct gcn__effect* effect) {
-  const struct gcn__event* from = &effect->event;
+static void tell_notice(struct gcn_client_s* client,
+                        const struct gcn__effect* effect) {
   const struct gcn__moment* read = &client->reads[effect->wire];
-  if (call == NULL) return;
-  const gcn_event_t event = {
-      .topic = span_of(from->topic),
-      .body = span_of(from->body),
-      .correlation_id = span_of(from->correlation_id),
-      .version = span_of(from->version),
-      .message = span_of(from->message),
-      .sequence = from->sequence,
-      .generation = from->generation,
-      .connection = from->connection,
-      .received_unix_ms = read->unix_ms,
-      .received_ms = read->ms,
-  };
-  call(client, &event);
+  if (client->call.notice == NULL) return;
+  gcn_event_t notice = gcn__delivery_view(client, &effect->event, read);
+  /* It is not in flight, and has no number by which an event would be. */
+  if (gcn__delivery_window(client) != NULL) notice.sequence = 0;
+  client->call.notice(client, &notice);
 }
 
 static void tell_topic(struct gcn_client_s* client,
                        const struct gcn__topic_result* from) {
-  char name[GCN_TOPIC_SIZE_MAX];
+  char name[GCN_SUBSCRIPTION_SIZE_MAX];
   gcn_span_t topic = span_of(from->topic);
   if (client->call.topic == NULL) return;
   /* A name out of our own set is copied: the user may end interest in this very
@@ -201,16 +193,14 @@ static void tell_ask(struct gcn_client_s* client,
 
 void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
                uint64_t now_ms) {
+  gcn__delivery_flush(client); /* no callback overtakes an event */
   if (effect->kind == GCN__EFFECT_STATE) {
     tell_state(client, effect, now_ms);
     return;
   }
   if (client->closing) return;
   switch (effect->kind) {
-  case GCN__EFFECT_EVENT: tell_event(client, client->call.event, effect); break;
-  case GCN__EFFECT_NOTICE:
-    tell_event(client, client->call.notice, effect);
-    break;
+  case GCN__EFFECT_NOTICE: tell_notice(client, effect); break;
   case GCN__EFFECT_HEARTBEAT:
     if (client->call.heartbeat != NULL) client->call.heartbeat(client);
     break;
@@ -221,6 +211,8 @@ void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
   case GCN__EFFECT_REFRESHED:
     tell_refresh(client, effect->refresh_token);
     break;
+  case GCN__EFFECT_EVENT:
+  case GCN__EFFECT_MARK:
   case GCN__EFFECT_OPEN:
   case GCN__EFFECT_DROP:
   case GCN__EFFECT_STATE: GCN__ASSERT(false); break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The envelope scanner: a loop over tokens with a bit for every open bracket.
+ * The envelope scanner: a loop over the members, and one over those of the body
+ * or of the metadata.
  *
  * It does not know what a topic means or what is inside a body.  Invariant:
  * the text is not touched before all of it was found good, so an error leaves
@@ -8,21 +9,8 @@
  */
 #include "codec/envelope.h"
 
-#include "base/assert.h"
 #include "base/err.h"
 #include "codec/lex.h"
-
-enum container { ARRAY, OBJECT };
-
-/* What may come next. */
-enum expect {
-  EXPECT_KEY_OR_END,   /* behind { */
-  EXPECT_KEY,          /* behind a comma in an object */
-  EXPECT_VALUE_OR_END, /* behind [ */
-  EXPECT_VALUE,        /* behind a colon, or a comma in an array */
-  EXPECT_COMMA_OR_END, /* behind a value */
-  EXPECT_NOTHING,      /* behind the whole document */
-};
 
 /* The members we take out. */
 enum slot {
@@ -37,19 +25,19 @@ enum slot {
   SLOT_COUNT,
 };
 
+/* Containers that are open around a value. */
+enum { DEPTH_MEMBER = 1, DEPTH_INNER = 2 };
+
 struct scan {
   struct gcn__lex lex;
-  enum expect expect;
-  unsigned depth;
-  uint32_t objects;   /* bit d - 1: the container at depth d is an object */
-  enum slot slots[3]; /* of the current member at depth 1 and at depth 2 */
-  uint32_t seen;      /* bit per slot */
-  const char* body_begin;
+  enum gcn__scrutiny scrutiny; /* of the body */
+  uint32_t seen;               /* bit per slot */
   struct gcn__span body;
   struct gcn__lex_string values[SLOT_COUNT]; /* absent: raw.data == NULL */
 };
 
-_Static_assert(GCN__ENVELOPE_DEPTH_MAX <= 32, "one bit per level");
+_Static_assert((int)GCN__ENVELOPE_DEPTH_MAX <= (int)GCN__LEX_DEPTH_MAX,
+               "the lexer can go as deep");
 
 static enum slot slot_of_member(const struct gcn__lex_string* key) {
   static const struct {
@@ -66,156 +54,103 @@ static enum slot slot_of_member(const struct gcn__lex_string* key) {
   return SLOT_NONE;
 }
 
-static enum slot slot_of_key(const struct scan* scan,
+/* `outer` is SLOT_NONE for a member of the message itself. */
+static enum slot slot_of_key(enum slot outer,
                              const struct gcn__lex_string* key) {
-  if (scan->depth == 1) return slot_of_member(key);
-  GCN__ASSERT(scan->depth == 2);
-  if (scan->slots[1] == SLOT_BODY) {
+  if (outer == SLOT_BODY) {
     return gcn__lex_string_is(key, "message") ? SLOT_MESSAGE : SLOT_NONE;
   }
-  if (scan->slots[1] == SLOT_METADATA) {
+  if (outer == SLOT_METADATA) {
     bool found = gcn__lex_string_is(key, "CorrelationId");
     return found ? SLOT_CORRELATION : SLOT_NONE;
   }
-  return SLOT_NONE;
+  return slot_of_member(key);
 }
 
-static enum slot current_slot(const struct scan* scan) {
-  return scan->depth <= 2 ? scan->slots[scan->depth] : SLOT_NONE;
-}
-
-static bool in_object(const struct scan* scan) {
-  return (scan->objects >> (scan->depth - 1) & 1) == OBJECT;
-}
-
-static bool open_container(struct scan* scan, enum container container) {
-  if (scan->depth == GCN__ENVELOPE_DEPTH_MAX) return false;
-  scan->lex.at++;
-  scan->depth++;
-  uint32_t bit = UINT32_C(1) << (scan->depth - 1);
-  if (container == OBJECT) {
-    scan->objects |= bit;
-    scan->expect = EXPECT_KEY_OR_END;
-  } else {
-    scan->objects &= ~bit;
-    scan->expect = EXPECT_VALUE_OR_END;
-  }
-  if (scan->depth <= 2) scan->slots[scan->depth] = SLOT_NONE;
-  return true;
-}
-
-static void end_value(struct scan* scan) {
-  scan->expect = scan->depth == 0 ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
-  if (scan->depth != 1 || scan->slots[1] != SLOT_BODY) return;
-  size_t size = (size_t)(scan->lex.at - scan->body_begin);
-  scan->body = gcn__span(scan->body_begin, size);
-}
-
-static bool close_container(struct scan* scan) {
-  if (!gcn__lex_take(&scan->lex, in_object(scan) ? '}' : ']')) return false;
-  scan->depth--;
-  end_value(scan);
-  return true;
-}
-
-static bool take_key(struct scan* scan) {
+static bool take_key(struct scan* scan, enum slot outer, enum slot* slot) {
   struct gcn__lex_string key;
   const char* begin = scan->lex.at;
-  if (!gcn__lex_take_string(&scan->lex, &key)) return false;
-  if (scan->depth <= 2) {
-    enum slot slot = slot_of_key(scan, &key);
-    uint32_t bit = UINT32_C(1) << slot;
-    if (slot != SLOT_NONE && (scan->seen & bit) != 0) {
-      scan->lex.at = begin;
-      return false;
-    }
-    scan->seen |= bit;
-    scan->slots[scan->depth] = slot;
+  if (!gcn__lex_take_key(&scan->lex, &key)) return false;
+  *slot = slot_of_key(outer, &key);
+  uint32_t bit = UINT32_C(1) << *slot;
+  if (*slot != SLOT_NONE && (scan->seen & bit) != 0) {
+    scan->lex.at = begin;
+    return false;
   }
-  gcn__lex_skip_space(&scan->lex);
-  scan->expect = EXPECT_VALUE;
-  return gcn__lex_take(&scan->lex, ':');
+  scan->seen |= bit;
+  return true;
 }
 
-static bool take_string(struct scan* scan) {
+static bool take_string(struct scan* scan, enum slot slot) {
   struct gcn__lex_string string;
   const char* begin = scan->lex.at;
   if (!gcn__lex_take_string(&scan->lex, &string)) return false;
-  enum slot slot = current_slot(scan);
-  bool decoded = slot != SLOT_NONE && slot != SLOT_BODY &&
-                 slot != SLOT_METADATA && slot != SLOT_MESSAGE;
+  bool decoded = slot == SLOT_TOPIC || slot == SLOT_VERSION ||
+                 slot == SLOT_RESULT || slot == SLOT_CORRELATION;
   if (decoded && !gcn__lex_decodable(&string)) {
     scan->lex.at = begin;
     return false;
   }
   scan->values[slot] = string;
-  end_value(scan);
   return true;
 }
 
-static bool take_number(struct scan* scan) {
+static bool take_value(struct scan* scan, enum slot slot, unsigned depth,
+                       enum gcn__scrutiny scrutiny) {
+  if (gcn__lex_is(&scan->lex, '"')) return take_string(scan, slot);
   const char* begin = scan->lex.at;
-  if (!gcn__lex_take_number(&scan->lex)) return false;
-  enum slot slot = current_slot(scan);
-  if (slot == SLOT_VERSION || slot == SLOT_RESULT) {
+  unsigned room = GCN__ENVELOPE_DEPTH_MAX - depth;
+  if (!gcn__lex_take_value(&scan->lex, room, scrutiny)) return false;
+  bool number = *begin == '-' || (*begin >= '0' && *begin <= '9');
+  if (number && (slot == SLOT_VERSION || slot == SLOT_RESULT)) {
     size_t size = (size_t)(scan->lex.at - begin);
     scan->values[slot].raw = gcn__span(begin, size);
-    scan->values[slot].escaped = false;
   }
-  end_value(scan);
   return true;
 }
 
-static bool take_literal(struct scan* scan, const char* literal) {
-  if (!gcn__lex_take_literal(&scan->lex, literal)) return false;
-  end_value(scan);
+/* The members of an object that is the value of `outer`. */
+static bool take_inner(struct scan* scan, enum slot outer,
+                       enum gcn__scrutiny scrutiny) {
+  bool more;
+  if (!gcn__lex_open(&scan->lex, '{', '}', &more)) return false;
+  while (more) {
+    enum slot slot;
+    if (!take_key(scan, outer, &slot)) return false;
+    if (!take_value(scan, slot, DEPTH_INNER, scrutiny)) return false;
+    if (!gcn__lex_go_on(&scan->lex, '}', &more)) return false;
+  }
   return true;
 }
 
-static bool take_value(struct scan* scan) {
-  if (scan->depth == 1) scan->body_begin = scan->lex.at;
-  switch (*scan->lex.at) {
-  case '{': return open_container(scan, OBJECT);
-  case '[': return open_container(scan, ARRAY);
-  case '"': return take_string(scan);
-  case 't': return take_literal(scan, "true");
-  case 'f': return take_literal(scan, "false");
-  case 'n': return take_literal(scan, "null");
-  default: return take_number(scan);
+static bool take_member(struct scan* scan, enum slot slot) {
+  const char* begin = scan->lex.at;
+  bool body = slot == SLOT_BODY;
+  enum gcn__scrutiny scrutiny = body ? scan->scrutiny : GCN__SCRUTINY_STRICT;
+  bool inner = (body || slot == SLOT_METADATA) && gcn__lex_is(&scan->lex, '{');
+  bool ok = inner ? take_inner(scan, slot, scrutiny)
+                  : take_value(scan, slot, DEPTH_MEMBER, scrutiny);
+  if (ok && body) {
+    scan->body = gcn__span(begin, (size_t)(scan->lex.at - begin));
   }
+  return ok;
 }
 
-static bool take_comma(struct scan* scan) {
-  if (!gcn__lex_take(&scan->lex, ',')) return false;
-  scan->expect = in_object(scan) ? EXPECT_KEY : EXPECT_VALUE;
+static bool take_message(struct scan* scan) {
+  bool more;
+  if (!gcn__lex_open(&scan->lex, '{', '}', &more)) return false;
+  while (more) {
+    enum slot slot;
+    if (!take_key(scan, SLOT_NONE, &slot)) return false;
+    if (!take_member(scan, slot)) return false;
+    if (!gcn__lex_go_on(&scan->lex, '}', &more)) return false;
+  }
   return true;
-}
-
-static bool take_next(struct scan* scan) {
-  switch (scan->expect) {
-  case EXPECT_KEY_OR_END:
-    return gcn__lex_is(&scan->lex, '}') ? close_container(scan)
-                                        : take_key(scan);
-  case EXPECT_KEY: return take_key(scan);
-  case EXPECT_VALUE_OR_END:
-    return gcn__lex_is(&scan->lex, ']') ? close_container(scan)
-                                        : take_value(scan);
-  case EXPECT_VALUE: return take_value(scan);
-  case EXPECT_COMMA_OR_END:
-    return gcn__lex_is(&scan->lex, ',') ? take_comma(scan)
-                                        : close_container(scan);
-  case EXPECT_NOTHING: return false;
-  }
-  return false;
 }
 
 static bool take_document(struct scan* scan) {
   gcn__lex_skip_space(&scan->lex);
-  if (!gcn__lex_is(&scan->lex, '{')) return false;
-  while (scan->expect != EXPECT_NOTHING) {
-    gcn__lex_skip_space(&scan->lex);
-    if (scan->lex.at == scan->lex.end || !take_next(scan)) return false;
-  }
+  if (!take_message(scan)) return false;
   gcn__lex_skip_space(&scan->lex);
   return scan->lex.at == scan->lex.end;
 }
@@ -229,9 +164,9 @@ static struct gcn__span decoded(char* text, const struct scan* scan,
   return gcn__span(out, gcn__lex_decode(value, out));
 }
 
-int gcn__envelope_scan(char* text, size_t size, struct gcn__envelope* envelope,
-                       size_t* offset) {
-  struct scan scan = {.lex = {text, text + size}, .expect = EXPECT_VALUE};
+int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                       struct gcn__envelope* envelope, size_t* offset) {
+  struct scan scan = {.lex = {text, text + size}, .scrutiny = scrutiny};
   *envelope = (struct gcn__envelope){.topic = {NULL, 0}};
   if (!take_document(&scan)) {
     if (offset != NULL) *offset = (size_t)(scan.lex.at - text);

@@ -10,6 +10,8 @@
  * nesting up to 32 and without recursion.  The text must already be valid
  * UTF-8, and an object.  A key that we take out and that occurs twice is
  * refused, and so is a lone surrogate or U+0000 in a string that we decode.
+ * With shallow scrutiny a body is less closely looked at: of what is inside the
+ * arrays and objects in it, only strings and brackets.
  *
  * In what is not ours the scanner is more lenient than jansson, because it
  * passes the bytes on unread: duplicate keys, lone surrogates, \u0000, and
@@ -19,6 +21,7 @@
 #define GCN_CODEC_ENVELOPE_H
 
 #include "base/span.h"
+#include "codec/scrutiny.h"
 
 enum { GCN__ENVELOPE_DEPTH_MAX = 32 };
 
@@ -41,7 +44,7 @@ struct gcn__envelope {
  *
  * Returns 0 or GCN_EPROTO; `offset` (may be NULL) is then where, and `text` is
  * unchanged. */
-int gcn__envelope_scan(char* text, size_t size, struct gcn__envelope* envelope,
-                       size_t* offset);
+int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                       struct gcn__envelope* envelope, size_t* offset);
 
 #endif

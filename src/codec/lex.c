@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON tokens.  Every read is guarded by `end`, so the text needs no NUL and
- * no slack behind it.
+ * JSON tokens and values.  Every read is guarded by `end`, so the text needs
+ * no NUL and no slack behind it; nesting costs a bit, not a call.
  */
 #include "codec/lex.h"
 
@@ -108,6 +108,132 @@ bool gcn__lex_take_string(struct gcn__lex* lex,
   }
   string->raw = gcn__span(begin, (size_t)(lex->at - 1 - begin));
   return true;
+}
+
+bool gcn__lex_open(struct gcn__lex* lex, char open, char close, bool* more) {
+  if (!gcn__lex_take(lex, open)) return false;
+  gcn__lex_skip_space(lex);
+  *more = !gcn__lex_take(lex, close);
+  return true;
+}
+
+bool gcn__lex_go_on(struct gcn__lex* lex, char close, bool* more) {
+  gcn__lex_skip_space(lex);
+  *more = gcn__lex_take(lex, ',');
+  if (!*more) return gcn__lex_take(lex, close);
+  gcn__lex_skip_space(lex);
+  return true;
+}
+
+bool gcn__lex_take_key(struct gcn__lex* lex, struct gcn__lex_string* key) {
+  if (!gcn__lex_take_string(lex, key)) return false;
+  gcn__lex_skip_space(lex);
+  if (!gcn__lex_take(lex, ':')) return false;
+  gcn__lex_skip_space(lex);
+  return true;
+}
+
+static bool take_scalar(struct gcn__lex* lex) {
+  if (lex->at == lex->end) return false;
+  struct gcn__lex_string string;
+  switch (*lex->at) {
+  case '"': return gcn__lex_take_string(lex, &string);
+  case 't': return gcn__lex_take_literal(lex, "true");
+  case 'f': return gcn__lex_take_literal(lex, "false");
+  case 'n': return gcn__lex_take_literal(lex, "null");
+  default: return gcn__lex_take_number(lex);
+  }
+}
+
+/* The containers that are open. */
+struct nest {
+  unsigned depth;
+  uint32_t objects; /* bit d - 1: the one at depth d is an object */
+};
+
+_Static_assert(GCN__LEX_DEPTH_MAX <= 32, "one bit per level");
+
+static void push(struct nest* nest, char open) {
+  uint32_t bit = UINT32_C(1) << nest->depth++;
+  nest->objects = open == '{' ? nest->objects | bit : nest->objects & ~bit;
+}
+
+static bool in_object(const struct nest* nest) {
+  return nest->depth > 0 && (nest->objects >> (nest->depth - 1) & 1) != 0;
+}
+
+/* What closes the innermost one. */
+static char closer(const struct nest* nest) {
+  return in_object(nest) ? '}' : ']';
+}
+
+static bool is_opener(const struct gcn__lex* lex) {
+  return gcn__lex_is(lex, '{') || gcn__lex_is(lex, '[');
+}
+
+/* Behind a value: out of all containers that end here, to where the next value
+ * or key begins. */
+static bool climb(struct gcn__lex* lex, struct nest* nest) {
+  bool more = false;
+  while (nest->depth > 0 && !more) {
+    if (!gcn__lex_go_on(lex, closer(nest), &more)) return false;
+    if (!more) nest->depth--;
+  }
+  return true;
+}
+
+static bool take_strictly(struct gcn__lex* lex, unsigned depth_max) {
+  struct nest nest = {0};
+  struct gcn__lex_string key;
+  do {
+    if (in_object(&nest) && !gcn__lex_take_key(lex, &key)) return false;
+    if (is_opener(lex)) {
+      if (nest.depth == depth_max) return false;
+      bool more;
+      push(&nest, *lex->at);
+      (void)gcn__lex_open(lex, *lex->at, closer(&nest), &more);
+      if (more) continue;
+      nest.depth--;
+    } else if (!take_scalar(lex)) {
+      return false;
+    }
+    if (!climb(lex, &nest)) return false;
+  } while (nest.depth > 0);
+  return true;
+}
+
+static bool skip_container(struct gcn__lex* lex, unsigned depth_max) {
+  struct nest nest = {0};
+  struct gcn__lex_string string;
+  while (lex->at < lex->end) {
+    switch (*lex->at) {
+    case '"':
+      if (!gcn__lex_take_string(lex, &string)) return false;
+      continue;
+    case '{':
+    case '[':
+      if (nest.depth == depth_max) return false;
+      push(&nest, *lex->at);
+      break;
+    case '}':
+    case ']':
+      if (*lex->at != closer(&nest)) return false;
+      nest.depth--;
+      break;
+    default: break;
+    }
+    lex->at++;
+    if (nest.depth == 0) return true;
+  }
+  return false;
+}
+
+bool gcn__lex_take_value(struct gcn__lex* lex, unsigned depth_max,
+                         enum gcn__scrutiny scrutiny) {
+  GCN__ASSERT(depth_max <= GCN__LEX_DEPTH_MAX);
+  bool shallow = scrutiny == GCN__SCRUTINY_SHALLOW && is_opener(lex);
+  return shallow ? skip_container(lex, depth_max)
+                 : take_strictly(lex, depth_max);
 }
 
 static uint32_t hex4(const char* at) {

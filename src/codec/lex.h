@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tokens of JSON (RFC 8259), in place.
+ * The tokens and values of JSON (RFC 8259), in place.
  *
- * It knows no structure and allocates nothing.  Every function either moves
- * past a token or stops at the byte that does not fit; none looks at or beyond
- * `end`.  Bytes above 0x7f are taken as they are: UTF-8 is the caller's.
+ * It knows no member by name and allocates nothing.  Every function either
+ * moves past what it is asked for or stops at the byte that does not fit; none
+ * looks at or beyond `end`.  Bytes above 0x7f are taken as they are: UTF-8 is
+ * the caller's.
  */
 #ifndef GCN_CODEC_LEX_H
 #define GCN_CODEC_LEX_H
 
 #include "base/span.h"
+#include "codec/scrutiny.h"
+
+enum { GCN__LEX_DEPTH_MAX = 32 };
 
 struct gcn__lex {
   const char* at;
@@ -45,6 +49,29 @@ bool gcn__lex_take_literal(struct gcn__lex* lex, const char* literal);
 bool gcn__lex_take_number(struct gcn__lex* lex);
 /* From the opening quote to behind the closing one. */
 bool gcn__lex_take_string(struct gcn__lex* lex, struct gcn__lex_string* string);
+
+/* A loop over a container: it is opened, and while there is more come a value
+ * (in an object behind its key) and the way on.  Each but one that closes the
+ * container skips the space behind what it took, so that the next begins.
+ *
+ *   bool more;
+ *   if (!gcn__lex_open(lex, '[', ']', &more)) return false;
+ *   while (more) {
+ *     if (!take_element(lex)) return false;
+ *     if (!gcn__lex_go_on(lex, ']', &more)) return false;
+ *   }
+ */
+bool gcn__lex_open(struct gcn__lex* lex, char open, char close, bool* more);
+/* Behind a value: the comma, or the closing bracket. */
+bool gcn__lex_go_on(struct gcn__lex* lex, char close, bool* more);
+/* A key, its colon, and the space around that. */
+bool gcn__lex_take_key(struct gcn__lex* lex, struct gcn__lex_string* key);
+
+/* Any one value, of no more than `depth_max` nested containers (at most
+ * GCN__LEX_DEPTH_MAX).  Shallow: of what is inside a container only the strings
+ * and the balance of the brackets are looked at. */
+bool gcn__lex_take_value(struct gcn__lex* lex, unsigned depth_max,
+                         enum gcn__scrutiny scrutiny);
 
 /* The functions below want what gcn__lex_take_string has accepted. */
 

@@ -301,6 +301,7 @@ static int end_data(struct gcn__ws* ws, bool fin,
       .opcode = ws->opcode,
       .data = size == 0 ? ws->control : ws->message.data + ws->message.begin,
       .size = size,
+      .fragment_count = ws->fragment_count,
   };
   return GCN__WS_MESSAGE;
 }

@@ -67,6 +67,8 @@ struct gcn__ws_message {
    * CLOSE: the reason, valid UTF-8.  TEXT: valid UTF-8. */
   char* data;
   size_t size;
+  /* TEXT and BINARY: frames it came in, 1 if it was not fragmented; else 0. */
+  size_t fragment_count;
   /* CLOSE only: the raw number, NO_STATUS if the payload was empty. */
   unsigned code;
   /* CLOSE only: RFC 6455 §7.4.2 and the registry allow it on the wire

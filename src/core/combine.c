@@ -29,7 +29,7 @@ static bool are_siblings(const struct gcn__topic* a,
 
 static void append(struct gcn__combine* walk, char separator,
                    struct gcn__span text) {
-  GCN__ASSERT(walk->size + 1 + text.size <= sizeof walk->name);
+  GCN__ASSERT(walk->size + 1 + text.size <= GCN__TOPIC_SIZE_MAX);
   walk->name[walk->size++] = separator;
   memcpy(walk->name + walk->size, text.data, text.size);
   walk->size += text.size;
@@ -70,7 +70,7 @@ static void add_siblings(struct gcn__combine* walk) {
     if (!are_siblings(first, topic)) break;
     if (!is_wanted(walk, topic)) continue;
     struct gcn__span segment = segment_of(topic);
-    if (walk->size + 1 + segment.size > sizeof walk->name) break;
+    if (walk->size + 1 + segment.size > GCN__TOPIC_SIZE_MAX) break;
     walk->name[first->prefix_size] = '?';
     append(walk, '&', segment);
     walk->end = at + 1;
@@ -99,6 +99,7 @@ bool gcn__combine_next(struct gcn__combine* walk) {
     return false;
   }
   const struct gcn__topic* first = &topics->items[walk->begin];
+  GCN__ASSERT(first->name_size <= sizeof walk->name);
   memcpy(walk->name, first->name, first->name_size);
   walk->size = first->name_size;
   walk->end = walk->begin + 1;

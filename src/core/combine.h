@@ -5,8 +5,9 @@
  *   v2.users.U.presence, v2.users.U.routingStatus
  *     <-> v2.users.U?presence&routingStatus
  *
- * A name stays below 200 characters; what does not fit goes into another.
- * Topics that the user gave in combined form stay as they are.  Nothing here
+ * A combined name stays below 200 characters; what does not fit goes into
+ * another.  Topics that the user gave in combined form stay as they are.
+ * Without combining, names may have any size that the set takes.  Nothing here
  * allocates or changes a topic.
  */
 #ifndef GCN_CORE_COMBINE_H
@@ -28,8 +29,8 @@ struct gcn__combine {
   size_t begin;
   size_t end;
   size_t size;
-  char name[GCN__TOPIC_SIZE_MAX];
-  char last[GCN__TOPIC_SIZE_MAX]; /* name of items[end - 1] */
+  char name[GCN__TOPIC_TEXT_SIZE_MAX];
+  char last[GCN__TOPIC_TEXT_SIZE_MAX]; /* name of items[end - 1] */
   size_t last_size;
 };
 

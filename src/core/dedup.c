@@ -18,7 +18,7 @@ enum {
 _Static_assert((SLOT_COUNT & (SLOT_COUNT - 1)) == 0, "slots are masked");
 
 struct entry {
-  struct gcn__dedup_key key;
+  struct gcn__key key;
   uint32_t counts[GCN__DEDUP_SIDE_COUNT];
 };
 
@@ -62,20 +62,15 @@ bool gcn__dedup_active(const struct gcn__dedup* dedup) {
 }
 
 static bool is_free(const struct entry* entry) {
-  return entry->key.words[0] == 0 && entry->key.words[1] == 0;
-}
-
-static bool is_of(const struct entry* entry, struct gcn__dedup_key key) {
-  return entry->key.words[0] == key.words[0] &&
-         entry->key.words[1] == key.words[1];
+  return !gcn__key_is(&entry->key);
 }
 
 /* The key's entry, or the free slot it would take. */
 static struct entry* locate(struct gcn__dedup_generation* generation,
-                            struct gcn__dedup_key key) {
+                            struct gcn__key key) {
   size_t at = (size_t)key.words[0] & (SLOT_COUNT - 1);
   while (!is_free(&generation->slots[at]) &&
-         !is_of(&generation->slots[at], key)) {
+         !gcn__key_same(&generation->slots[at].key, &key)) {
     at = (at + 1) & (SLOT_COUNT - 1);
   }
   return &generation->slots[at];
@@ -88,8 +83,7 @@ static void age(struct gcn__dedup* dedup) {
   memset(forgotten, 0, sizeof *forgotten);
 }
 
-static struct entry* entry_of(struct gcn__dedup* dedup,
-                              struct gcn__dedup_key key) {
+static struct entry* entry_of(struct gcn__dedup* dedup, struct gcn__key key) {
   struct entry* entry = locate(dedup->young, key);
   if (!is_free(entry)) return entry;
   struct entry* older = locate(dedup->old, key);
@@ -103,11 +97,11 @@ static struct entry* entry_of(struct gcn__dedup* dedup,
   return entry;
 }
 
-bool gcn__dedup_first(struct gcn__dedup* dedup, struct gcn__dedup_key key,
+bool gcn__dedup_first(struct gcn__dedup* dedup, struct gcn__key key,
                       unsigned side) {
   GCN__ASSERT(gcn__dedup_active(dedup));
   GCN__ASSERT(side < GCN__DEDUP_SIDE_COUNT);
-  GCN__ASSERT((key.words[0] | key.words[1]) != 0);
+  GCN__ASSERT(gcn__key_is(&key));
   struct entry* entry = entry_of(dedup, key);
   entry->counts[side]++;
   return entry->counts[side] > entry->counts[1 - side];

@@ -14,16 +14,10 @@
 #ifndef GCN_CORE_DEDUP_H
 #define GCN_CORE_DEDUP_H
 
+#include "base/key.h"
 #include "base/mem.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 enum { GCN__DEDUP_SIDE_COUNT = 2 };
-
-struct gcn__dedup_key {
-  uint64_t words[2]; /* never both 0 */
-};
 
 struct gcn__dedup_generation;
 
@@ -41,9 +35,9 @@ int gcn__dedup_begin(struct gcn__dedup* dedup);
 /* Becomes inactive and gives its memory back. */
 void gcn__dedup_end(struct gcn__dedup* dedup);
 bool gcn__dedup_active(const struct gcn__dedup* dedup);
-/* Counts an event of `side`, 0 or 1.  True if it has not been delivered.  Only
- * while active. */
-bool gcn__dedup_first(struct gcn__dedup* dedup, struct gcn__dedup_key key,
+/* Counts an event of `side`, 0 or 1, which has a key.  True if it has not been
+ * delivered.  Only while active. */
+bool gcn__dedup_first(struct gcn__dedup* dedup, struct gcn__key key,
                       unsigned side);
 
 #endif

@@ -70,6 +70,8 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = SKIP,
             ON(ROTATE) = SKIP,
+            /* A stream that began at nothing would look whole. */
+            ON(UNREADABLE) = ENTER(REFUSED, 0),
         },
     /* Links are being opened; nothing has been asked yet. */
     [NEXT(CONNECTING)] =
@@ -96,6 +98,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(MOVING) = RETRY,
             ON(REVOKED) = RETRY_NEW_TOKEN,
             ON(UNSUBSCRIBED) = RETRY,
+            ON(UNREADABLE) = SKIP,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -124,6 +127,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(MOVING) = RETRY,
             ON(REVOKED) = RETRY_NEW_TOKEN,
             ON(UNSUBSCRIBED) = SKIP,
+            ON(UNREADABLE) = SKIP,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -158,6 +162,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
                 ENTER(BACKING_OFF, DO(DROP) | DO(REJECT) | DO(FORGET) |
                                        DO(FAIL) | DO(PLAN)),
             ON(UNSUBSCRIBED) = SKIP,
+            ON(UNREADABLE) = SKIP,
             ON(ATTEMPT_DUE) = RETRY,
             ON(PHASE_DUE) = RETRY,
         },
@@ -193,6 +198,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(MOVING) = STAY(DO(ALIVE) | DO(ROTATE)),
             ON(REVOKED) = STAY(DO(ALIVE) | DO(REJECT) | DO(ROTATE)),
             ON(UNSUBSCRIBED) = STAY(DO(ALIVE) | DO(AUDIT)),
+            ON(UNREADABLE) = SKIP, /* it was read at the first start */
             ON(PROBE_DUE) = STAY(DO(PROBE)),
             ON(SILENCE_DUE) = BREAK,
             ON(STABLE_DUE) = STAY(DO(FORGIVE)),
@@ -212,6 +218,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(CREDENTIALS) = SKIP,
             ON(HURRY) = BEGIN,
             ON(ROTATE) = SKIP,
+            ON(UNREADABLE) = SKIP,
             ON(RETRY_DUE) = BEGIN,
         },
     /* A final no.  Only the user can change that. */
@@ -224,6 +231,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(CREDENTIALS) = BEGIN,
             ON(HURRY) = BEGIN,
             ON(ROTATE) = SKIP,
+            ON(UNREADABLE) = SKIP,
         },
     /* The close frame is out; whatever the peer still says ends nothing
      * but the wait. */
@@ -252,6 +260,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(MOVING) = SKIP,
             ON(REVOKED) = SKIP,
             ON(UNSUBSCRIBED) = SKIP,
+            ON(UNREADABLE) = SKIP,
             ON(PHASE_DUE) = GONE,
         },
     /* Terminal: the client never feeds another input. */

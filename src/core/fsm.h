@@ -24,8 +24,8 @@
   X(CLOSING, "closing")               \
   X(CLOSED, "closed")
 
-/* X(name, origin, meaning).  Origins: USER calls, PROGRESS of our own work,
- * PEER and network, TIMER. */
+/* X(name, origin, meaning).  Origins: USER calls and what the user's store
+ * says, PROGRESS of our own work, PEER and network, TIMER. */
 #define GCN__INPUT_MAP(X)                                                     \
   X(START, USER, "start was called")                                          \
   X(STOP, USER, "stop was called")                                            \
@@ -34,6 +34,7 @@
   X(CREDENTIALS, USER, "new credentials were given")                          \
   X(HURRY, USER, "reconnect_now was called")                                  \
   X(ROTATE, USER, "a new channel was asked for")                              \
+  X(UNREADABLE, USER, "the checkpoint can't be used")                         \
   X(LINKED, PROGRESS, "every link the attempt needs first is up")             \
   X(TOKEN, PROGRESS, "a usable token is held")                                \
   X(STEP, PROGRESS, "one subscribing step is done, more follow")              \
@@ -73,7 +74,7 @@
 #define GCN__VERB_MAP(X)                                                      \
   X(DROP, "drop every link and call of the attempt")                          \
   X(REJECT, "never use this token generation again")                          \
-  X(FORGET, "forget the channel")                                             \
+  X(FORGET, "forget the channel, or doubt the subscriptions")                 \
   X(LOSE, "a gap begins at the last sign of life")                            \
   X(FAIL, "count a failed attempt")                                           \
   X(FORGIVE, "forget earlier failures")                                       \
@@ -90,7 +91,7 @@
   X(ROTATE, "ask for a successor with a new channel")                         \
   X(DELIVER, "hand the event to the user")                                    \
   X(ALIVE, "restart the silence deadlines")                                   \
-  X(PROBE, "send a text ping")                                                \
+  X(PROBE, "ask for a sign of life")                                          \
   X(PING, "send a WebSocket ping, or judge those unanswered")                 \
   X(GOODBYE, "close politely")
 

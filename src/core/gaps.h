@@ -22,9 +22,11 @@ enum gcn__certainty {
 struct gcn__gap {
   uint64_t from_ms;
   uint64_t to_ms;
+  uint64_t before_ms; /* it began so long before from_ms, on no clock of ours */
   enum gcn__input cause; /* what ended the stream */
   enum gcn__certainty certainty;
   unsigned shard; /* of which topics: the ledger's owner says */
+  bool firm;      /* told even if the service goes on at a position */
   bool partial;   /* of those the audit missed only, not of all its topics */
 };
 

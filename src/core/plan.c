@@ -14,10 +14,15 @@ struct scratch {
   size_t good_count;
 };
 
+static bool is_wrong(const struct scratch* scratch, const char* name) {
+  if (scratch->planner.limits.cost != NULL) return name == NULL;
+  return gcn__topic_check(gcn__span_str(name)) != NULL;
+}
+
 static void check_names(struct scratch* scratch, const char* const* names,
                         size_t count, struct gcn__plan_entry* entries) {
   for (size_t i = 0; i < count; i++) {
-    bool wrong = gcn__topic_check(gcn__span_str(names[i])) != NULL;
+    bool wrong = is_wrong(scratch, names[i]);
     entries[i].error = wrong ? GCN__EINVAL : 0;
     entries[i].shard = 0;
     entries[i].name[0] = '\0';
@@ -48,6 +53,7 @@ static int place(struct scratch* scratch, const char* const* names,
 
 static void take_name(const struct gcn__combine* walk,
                       struct gcn__plan_entry* entries) {
+  if (walk->size > GCN__TOPIC_SIZE_MAX) return;
   for (size_t i = walk->begin; i < walk->end; i++) {
     if (!gcn__combine_covers(walk, i)) continue;
     char* name = entries[walk->topics->items[i].answered].name;

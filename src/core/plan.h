@@ -17,7 +17,7 @@ struct gcn__plan_entry {
   int error;
   unsigned shard; /* if there is no error */
   /* The name that it is subscribed by, NUL-terminated; "" if there is an
-   * error. */
+   * error, or if it is longer than this, which only the topic itself can be. */
   char name[GCN__TOPIC_SIZE_MAX + 1];
 };
 
@@ -27,8 +27,9 @@ struct gcn__plan {
   size_t name_count;  /* combined names, over all shards */
 };
 
-/* Fills an entry for each of `names`; one that is NULL is no name.  `mem` is
- * for scratch memory only.  0 or GCN__ENOMEM. */
+/* Fills an entry for each of `names`; one that is NULL is no name.  With
+ * limits->cost the others have been checked, as they are not those of a channel
+ * then.  `mem` is for scratch memory only.  0 or GCN__ENOMEM. */
 int gcn__plan_make(const struct gcn__mem* mem,
                    const struct gcn__planner_limits* limits,
                    const char* const* names, size_t count,

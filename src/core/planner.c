@@ -16,7 +16,11 @@ void gcn__planner_init(struct gcn__planner* planner, const struct gcn__mem* mem,
   GCN__ASSERT(limits->names_target <= limits->names_max);
   GCN__ASSERT(limits->shard_count_max > 0);
   GCN__ASSERT(limits->shard_count_max <= GCN__SHARD_COUNT_MAX);
+  bool budget = limits->cost != NULL;
+  GCN__ASSERT(!budget || limits->cost_target > 0);
+  GCN__ASSERT(!budget || limits->cost_target <= limits->cost_max);
   *planner = (struct gcn__planner){.mem = mem, .limits = *limits};
+  if (budget) planner->limits.combine = false;
 }
 
 void gcn__planner_deinit(struct gcn__planner* planner) {
@@ -37,6 +41,12 @@ unsigned gcn__planner_live_count(const struct gcn__planner* planner) {
     if (gcn__planner_is_live(planner, i)) count++;
   }
   return count;
+}
+
+/* What shards are compared by. */
+static size_t fullness(const struct gcn__planner* planner, unsigned shard) {
+  const struct gcn__planner_shard* books = &planner->shards[shard];
+  return planner->limits.cost == NULL ? books->name_count : books->cost_size;
 }
 
 /* FNV-1a over the prefix in lower case; the last step spreads it over the low
@@ -150,10 +160,39 @@ static size_t cost_on(const struct gcn__planner* planner,
   return cost_of(topic, &planner->groups[find_slot(planner, &key)]);
 }
 
+/* How far a shard is filled. */
+struct level {
+  size_t names;
+  size_t cost;
+};
+
+static struct level target_of(const struct gcn__planner* planner) {
+  return (struct level){planner->limits.names_target,
+                        planner->limits.cost_target};
+}
+
+static struct level limit_of(const struct gcn__planner* planner) {
+  return (struct level){planner->limits.names_max, planner->limits.cost_max};
+}
+
+/* On an empty shard any topic fits that may be placed at all. */
+static bool is_affordable(const struct gcn__planner* planner,
+                          const struct gcn__topic* topic, unsigned shard,
+                          size_t cost_max) {
+  if (planner->limits.cost == NULL) return true;
+  const struct gcn__planner_shard* books = &planner->shards[shard];
+  if (books->topic_count == 0) return true;
+  return books->cost_size <= cost_max &&
+         topic->cost <= cost_max - books->cost_size;
+}
+
 static bool fits(const struct gcn__planner* planner,
-                 const struct gcn__topic* topic, unsigned shard, size_t limit) {
+                 const struct gcn__topic* topic, unsigned shard,
+                 struct level level) {
   size_t names = planner->shards[shard].name_count;
-  return names < limit && names + cost_on(planner, topic, shard) <= limit;
+  return is_affordable(planner, topic, shard, level.cost) &&
+         names < level.names &&
+         names + cost_on(planner, topic, shard) <= level.names;
 }
 
 /* The shard where most siblings live and the topic fits; where it needs no
@@ -177,17 +216,16 @@ static unsigned sibling_shard(const struct gcn__planner* planner,
   return best == NULL ? (unsigned)GCN__SHARD_NONE : best->shard;
 }
 
-/* The fullest shard where the topic fits below `limit`. */
+/* The fullest shard where the topic fits below `level`. */
 static unsigned fullest_shard(const struct gcn__planner* planner,
-                              const struct gcn__topic* topic, size_t limit,
-                              unsigned avoided) {
+                              const struct gcn__topic* topic,
+                              struct level level, unsigned avoided) {
   unsigned best = GCN__SHARD_NONE;
   for (unsigned i = 0; i < planner->limits.shard_count_max; i++) {
     if (i == avoided || !gcn__planner_is_live(planner, i)) continue;
-    size_t names = planner->shards[i].name_count;
-    bool fuller =
-        best == GCN__SHARD_NONE || names > planner->shards[best].name_count;
-    if (fuller && fits(planner, topic, i, limit)) best = i;
+    bool fuller = best == GCN__SHARD_NONE ||
+                  fullness(planner, i) > fullness(planner, best);
+    if (fuller && fits(planner, topic, i, level)) best = i;
   }
   return best;
 }
@@ -209,7 +247,7 @@ static unsigned choose_live(const struct gcn__planner* planner,
     shard = sibling_shard(planner, topic, avoided);
   }
   if (shard != GCN__SHARD_NONE) return shard;
-  return fullest_shard(planner, topic, planner->limits.names_target, avoided);
+  return fullest_shard(planner, topic, target_of(planner), avoided);
 }
 
 static unsigned choose(const struct gcn__planner* planner,
@@ -217,8 +255,7 @@ static unsigned choose(const struct gcn__planner* planner,
   unsigned shard = choose_live(planner, topic, GCN__SHARD_NONE);
   if (shard == GCN__SHARD_NONE) shard = new_shard(planner);
   if (shard != GCN__SHARD_NONE) return shard;
-  return fullest_shard(planner, topic, planner->limits.names_max,
-                       GCN__SHARD_NONE);
+  return fullest_shard(planner, topic, limit_of(planner), GCN__SHARD_NONE);
 }
 
 /* The group's slot, made if there is none yet; NULL if out of memory, which can
@@ -250,6 +287,7 @@ static int book(struct gcn__planner* planner, struct gcn__topic* topic,
   }
   planner->shards[shard].topic_count++;
   planner->shards[shard].name_count += cost;
+  planner->shards[shard].cost_size += topic->cost;
   topic->shard = (uint8_t)shard;
   return 0;
 }
@@ -262,8 +300,24 @@ static void rebook(struct gcn__planner* planner, struct gcn__topic* topic,
   (void)error;
 }
 
+static void learn_cost(const struct gcn__planner* planner,
+                       struct gcn__topic* topic) {
+  const struct gcn__planner_limits* limits = &planner->limits;
+  if (limits->cost == NULL || topic->cost > 0) return;
+  struct gcn__span name = gcn__span(topic->name, topic->name_size);
+  topic->cost = limits->cost(limits->ctx, name);
+}
+
+static bool is_placeable(const struct gcn__planner* planner,
+                         struct gcn__topic* topic) {
+  learn_cost(planner, topic);
+  if (topic->cost > planner->limits.cost_max) return false;
+  return !planner->limits.combine || topic->name_size <= GCN__TOPIC_SIZE_MAX;
+}
+
 int gcn__planner_place(struct gcn__planner* planner, struct gcn__topic* topic) {
   GCN__ASSERT(topic->shard == GCN__SHARD_NONE);
+  if (!is_placeable(planner, topic)) return GCN_ELIMIT;
   unsigned shard = choose(planner, topic);
   return shard == GCN__SHARD_NONE ? GCN_ELIMIT : book(planner, topic, shard);
 }
@@ -284,6 +338,7 @@ void gcn__planner_unplace(struct gcn__planner* planner,
   }
   planner->shards[topic->shard].topic_count--;
   planner->shards[topic->shard].name_count -= cost;
+  planner->shards[topic->shard].cost_size -= topic->cost;
   topic->shard = GCN__SHARD_NONE;
 }
 
@@ -370,9 +425,8 @@ static unsigned emptiest_shard(const struct gcn__planner* planner) {
   unsigned best = GCN__SHARD_NONE;
   for (unsigned i = 1; i < planner->limits.shard_count_max; i++) {
     if (!gcn__planner_is_live(planner, i)) continue;
-    bool emptier =
-        best == GCN__SHARD_NONE ||
-        planner->shards[i].name_count < planner->shards[best].name_count;
+    bool emptier = best == GCN__SHARD_NONE ||
+                   fullness(planner, i) < fullness(planner, best);
     if (emptier) best = i;
   }
   return best;

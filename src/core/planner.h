@@ -14,6 +14,10 @@
  * target, what is left up to the limit is used.  A removal moves nothing; the
  * last one gives the shard up, but for shard 0.  Only a compaction moves.
  *
+ * Where subscriptions travel in a URL its size is limited, too: then each topic
+ * has a cost, and what is said of names holds for the costs of a shard as well.
+ * A topic alone on its shard may cost more than the target.
+ *
  * Every change takes O(log n) steps, for looking the topic up, besides what the
  * set itself needs.
  */
@@ -33,15 +37,24 @@ struct gcn__planner_limits {
   size_t names_max;
   unsigned shard_count_max; /* 1 to GCN__SHARD_COUNT_MAX */
   bool combine;
+  /* What a topic costs, asked once; NULL: there is no such budget.  With one,
+   * names are not combined. */
+  size_t (*cost)(void* ctx, struct gcn__span name);
+  void* ctx;
+  size_t cost_target; /* 1 to cost_max */
+  size_t cost_max;
 };
 
 #define GCN__PLANNER_LIMITS_DEFAULT                                            \
-  ((struct gcn__planner_limits){GCN__SHARD_NAMES_TARGET, GCN__SHARD_NAMES_MAX, \
-                                GCN__SHARD_COUNT_MAX, true})
+  ((struct gcn__planner_limits){.names_target = GCN__SHARD_NAMES_TARGET,       \
+                                .names_max = GCN__SHARD_NAMES_MAX,             \
+                                .shard_count_max = GCN__SHARD_COUNT_MAX,       \
+                                .combine = true})
 
 struct gcn__planner_shard {
   size_t topic_count;
   size_t name_count; /* at most that many */
+  size_t cost_size;  /* of all its topics */
 };
 
 /* The topics of one prefix on one shard.  Prefixes of one size and one hash are
@@ -51,7 +64,7 @@ struct gcn__planner_group {
   uint64_t hash;
   size_t size;    /* of all last segments, with their separators */
   uint32_t count; /* 0: the slot is free */
-  uint8_t prefix_size;
+  uint16_t prefix_size;
   uint8_t shard;
 };
 
@@ -69,15 +82,17 @@ void gcn__planner_init(struct gcn__planner* planner, const struct gcn__mem* mem,
 void gcn__planner_deinit(struct gcn__planner* planner);
 
 /* Adds those of `names` that are not in the set yet, in their order, and gives
- * each a shard.  0, GCN_ELIMIT, GCN__ENOMEM; an error has changed nothing. */
+ * each a shard.  0; GCN_ELIMIT (as gcn__topics_add; no shard has room; a topic
+ * costs more than cost_max; names are combined, and one is longer than
+ * GCN__TOPIC_SIZE_MAX); GCN__ENOMEM; an error has changed nothing. */
 int gcn__planner_add(struct gcn__planner* planner, struct gcn__topics* topics,
                      const char* const* names, size_t count);
 /* Removes those of `names` that are in the set; returns how many. */
 size_t gcn__planner_remove(struct gcn__planner* planner,
                            struct gcn__topics* topics, const char* const* names,
                            size_t count);
-/* Gives a shard to one topic that has none.  0, GCN_ELIMIT, GCN__ENOMEM; an
- * error has changed nothing. */
+/* Gives a shard to one topic that has none.  0; GCN_ELIMIT (as above),
+ * GCN__ENOMEM: it still has none. */
 int gcn__planner_place(struct gcn__planner* planner, struct gcn__topic* topic);
 /* Takes a topic off its shard; one that has none is left alone. */
 void gcn__planner_unplace(struct gcn__planner* planner,
@@ -98,7 +113,7 @@ struct gcn__planner_move {
   unsigned from;
   unsigned to;
 };
-/* Empties the shard with the fewest names, if all its topics fit below the
+/* Empties the shard that is least full, if all its topics fit below the
  * target of others; never shard 0.  Returns the number of moves, which are made
  * in the set; 0 if there is no such shard, `moves` are too few for it, or
  * memory is short: then nothing has changed. */

@@ -90,7 +90,9 @@ static void enter(struct gcn__session* session, enum gcn__state next,
 
 static void note_desire(struct gcn__session* session, enum gcn__input input) {
   if (session->desire == GCN__DESIRE_CLOSED) return;
-  if (input == GCN__INPUT_START) session->desire = GCN__DESIRE_STREAMING;
+  /* The start was called, and came to nothing. */
+  bool starts = input == GCN__INPUT_START || input == GCN__INPUT_UNREADABLE;
+  if (starts) session->desire = GCN__DESIRE_STREAMING;
   if (input == GCN__INPUT_STOP) session->desire = GCN__DESIRE_STOPPED;
   if (input == GCN__INPUT_CLOSE) session->desire = GCN__DESIRE_CLOSED;
 }

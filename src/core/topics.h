@@ -19,8 +19,9 @@
 #include "base/span.h"
 
 enum {
-  GCN__TOPIC_SIZE_MAX = 199, /* "below 200", PROTOCOL §3.2 */
-  GCN__SHARD_NONE = 255,     /* on no connection yet */
+  GCN__TOPIC_SIZE_MAX = 199, /* of a channel's: "below 200", PROTOCOL §3.2 */
+  GCN__TOPIC_TEXT_SIZE_MAX = 1000, /* of any: the stream dialect's are longer */
+  GCN__SHARD_NONE = 255,           /* on no connection yet */
 };
 
 /* In the order of gcn_verdict_t. */
@@ -38,9 +39,10 @@ struct gcn__topic {
   uint64_t rejected_ms;   /* likewise */
   uint64_t retry_from_ms; /* rejected: it may join a request from then on */
   uint64_t retry_at_ms;   /* rejected: it calls for one of its own */
+  size_t cost;            /* of the planner's second budget; 0: not known yet */
   enum gcn__verdict verdict;
-  uint8_t name_size;
-  uint8_t prefix_size; /* all of the name if it can't be combined */
+  uint16_t name_size;
+  uint16_t prefix_size; /* all of the name if it can't be combined */
   uint8_t shard;
   uint8_t rejections; /* in a row; stops at its maximum */
   bool asked;         /* it is part of the last request for its shard */
@@ -62,8 +64,10 @@ void gcn__topics_init(struct gcn__topics* topics, const struct gcn__mem* mem,
                       size_t count_max);
 void gcn__topics_deinit(struct gcn__topics* topics);
 
-/* NULL, or what is wrong with a topic's name: 1 to GCN__TOPIC_SIZE_MAX bytes of
- * printable ASCII without spaces, quotes and backslashes. */
+/* NULL, or what is wrong with the name of a channel's topic: 1 to
+ * GCN__TOPIC_SIZE_MAX bytes of printable ASCII without spaces, quotes and
+ * backslashes.  Whoever adds a name has checked it, by this or by what the
+ * dialect has for it; the set itself minds sizes only. */
 const char* gcn__topic_check(struct gcn__span name);
 /* What a name shares with its siblings: the part before its last dot, as in
  * "v2.users.ID".  All of it if it can't be combined: it holds a "?" (it is
@@ -72,11 +76,13 @@ const char* gcn__topic_check(struct gcn__span name);
  * documents combine kinds of events, which are words; ids hold digits. */
 size_t gcn__topic_prefix_size(struct gcn__span name);
 
-/* 0, GCN__EEXIST, GCN_ELIMIT, GCN__ENOMEM; an error has changed nothing. */
+/* 0; GCN__EEXIST; GCN_ELIMIT (the set is full, or the name is empty or longer
+ * than GCN__TOPIC_TEXT_SIZE_MAX); GCN__ENOMEM; an error has changed nothing. */
 int gcn__topics_add(struct gcn__topics* topics, struct gcn__span name);
 /* Adds those of `names` that are not in the set yet, and marks them; of names
  * that differ in case only, the first.  Takes O(log n) per name and O(n) once.
- * 0, GCN_ELIMIT, GCN__ENOMEM; an error has changed nothing. */
+ * 0, GCN_ELIMIT (as above, of any of them), GCN__ENOMEM; an error has changed
+ * nothing. */
 int gcn__topics_add_many(struct gcn__topics* topics, const char* const* names,
                          size_t count);
 /* 0 or GCN__ENOENT. */

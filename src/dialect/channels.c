@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "codec/digest.h"
+#include "dialect/request.h"
 
 #define CHANNELS_PATH      "/api/v2/notifications/channels"
 #define SUBSCRIPTIONS_PATH "/subscriptions"
@@ -36,29 +37,8 @@ static int write_basic(struct gcn__buf* out, const struct gcn__ask* ask) {
   return error;
 }
 
-static int write_bearer(struct gcn__buf* out, const struct gcn__ask* ask) {
-  struct gcn__buf value;
-  gcn__buf_init(&value, out->mem, 2 * GCN__URL_SIZE_MAX);
-  value.secret = true;
-  int error = gcn__buf_append_str(&value, "Bearer ");
-  if (error == 0) error = gcn__buf_append_str(&value, ask->token);
-  if (error == 0) {
-    error = gcn__http_write_header(out, "Authorization", gcn__buf_span(&value));
-  }
-  gcn__buf_deinit(&value);
-  return error;
-}
-
 static int write_common(struct gcn__buf* out, const struct gcn__ask* ask) {
-  int error =
-      gcn__http_write_header(out, "Host", gcn__span_str(ask->authority));
-  if (error != 0) return error;
-  return gcn__http_write_header(out, "User-Agent",
-                                gcn__span_str(ask->user_agent));
-}
-
-static int write_accept_json(struct gcn__buf* out) {
-  return gcn__http_write_header(out, "Accept", GCN__SPAN("application/json"));
+  return gcn__request_common(out, ask->authority, ask->user_agent);
 }
 
 static int write_token_line(const struct gcn__ask* ask, struct gcn__buf* out) {
@@ -114,7 +94,7 @@ static int write_token(const struct gcn__ask* ask, struct gcn__buf* out) {
   if (error == 0) error = write_token_line(ask, out);
   if (error == 0) error = write_common(out, ask);
   if (error == 0) error = write_basic(out, ask);
-  if (error == 0) error = write_accept_json(out);
+  if (error == 0) error = gcn__request_accept_json(out);
   if (error == 0) {
     error = gcn__http_write_header(
         out, "Content-Type", GCN__SPAN("application/x-www-form-urlencoded"));
@@ -142,20 +122,14 @@ static int write_api_request(struct gcn__buf* out, const char* method,
   }
   gcn__buf_deinit(&target);
   if (error == 0) error = write_common(out, ask);
-  if (error == 0) error = write_bearer(out, ask);
-  return error == 0 ? write_accept_json(out) : error;
-}
-
-static int write_json_end(struct gcn__buf* out, struct gcn__span body) {
-  int error = gcn__http_write_header(out, "Content-Type",
-                                     GCN__SPAN("application/json"));
-  return error == 0 ? gcn__http_write_end(out, body, false) : error;
+  if (error == 0) error = gcn__request_bearer(out, ask->token);
+  return error == 0 ? gcn__request_accept_json(out) : error;
 }
 
 /* PROTOCOL §2.1: no body. */
 static int write_channel(const struct gcn__ask* ask, struct gcn__buf* out) {
   int error = write_api_request(out, "POST", ask, "");
-  return error == 0 ? write_json_end(out, GCN__SPAN("")) : error;
+  return error == 0 ? gcn__request_json_end(out, GCN__SPAN("")) : error;
 }
 
 /* PROTOCOL §3.1: PUT replaces the set, is idempotent and extends the life; POST
@@ -163,7 +137,7 @@ static int write_channel(const struct gcn__ask* ask, struct gcn__buf* out) {
 static int write_topics(const char* method, const struct gcn__ask* ask,
                         struct gcn__buf* out) {
   int error = write_api_request(out, method, ask, TOLERANT_PATH);
-  return error == 0 ? write_json_end(out, ask->body) : error;
+  return error == 0 ? gcn__request_json_end(out, ask->body) : error;
 }
 
 /* GET and DELETE of the whole set. */
@@ -177,22 +151,7 @@ static int write_bare(const char* method, const struct gcn__ask* ask,
 static int write_upgrade(const struct gcn__ask* ask, struct gcn__buf* out) {
   int error = gcn__http_write_request(out, "GET", ask->target);
   if (error == 0) error = write_common(out, ask);
-  if (error == 0) {
-    error = gcn__http_write_header(out, "Upgrade", GCN__SPAN("websocket"));
-  }
-  if (error == 0) {
-    error = gcn__http_write_header(out, "Connection", GCN__SPAN("Upgrade"));
-  }
-  if (error == 0) {
-    error =
-        gcn__http_write_header(out, "Sec-WebSocket-Version", GCN__SPAN("13"));
-  }
-  if (error == 0) {
-    error = gcn__http_write_header(out, "Sec-WebSocket-Key",
-                                   gcn__span_str(ask->ws_key));
-  }
-  if (error != 0) return error;
-  return gcn__http_write_end(out, GCN__SPAN(""), true);
+  return error == 0 ? gcn__request_upgrade_end(out, ask->ws_key) : error;
 }
 
 int gcn__channels_write(enum gcn__op op, const struct gcn__ask* ask,
@@ -206,6 +165,7 @@ int gcn__channels_write(enum gcn__op op, const struct gcn__ask* ask,
   case GCN__OP_ADD: return write_topics("POST", ask, out);
   case GCN__OP_UNSUBSCRIBE: return write_bare("DELETE", ask, out);
   case GCN__OP_STREAM:
+  case GCN__OP_CHECKPOINT:
   case GCN__OP_NONE: break;
   }
   return GCN__EINVAL;
@@ -218,23 +178,32 @@ int gcn__channels_topic(struct gcn__buf* body, struct gcn__span name,
   return error == 0 ? gcn__buf_append_str(body, "}") : error;
 }
 
+/* The name of RFC 6749 §5.1, or the one that some gateways answer with
+ * (PROTOCOL §6.2, thread D). */
+static struct gcn__span member_either(const struct gcn__json* body,
+                                      const char* name, const char* other) {
+  struct gcn__span value = gcn__json_member(body, name);
+  return value.data != NULL ? value : gcn__json_member(body, other);
+}
+
 int gcn__channels_read_token(const struct gcn__json* body,
                              struct gcn__token_answer* answer,
                              const char** why) {
-  answer->token = gcn__json_member(body, "access_token");
-  answer->refresh_token = gcn__json_member(body, "refresh_token");
+  answer->token = member_either(body, "access_token", "accessToken");
+  answer->refresh_token = member_either(body, "refresh_token", "refreshToken");
   answer->life_s = 0;
   if (answer->token.data == NULL) {
     *why = "the login service's answer holds no access_token";
     return GCN_EPROTO;
   }
-  struct gcn__span type = gcn__json_member(body, "token_type");
+  struct gcn__span type = member_either(body, "token_type", "tokenType");
   if (type.data != NULL && !gcn__span_iis(type, "bearer")) {
     *why = "the login service issued a token that is no bearer token";
     return GCN_EPROTO;
   }
   double life_s = 0;
-  if (gcn__json_number(gcn__json_get(body, "expires_in"), &life_s)) {
+  if (gcn__json_number(gcn__json_get(body, "expires_in"), &life_s) ||
+      gcn__json_number(gcn__json_get(body, "expiresIn"), &life_s)) {
     answer->life_s = life_s;
   }
   return 0;

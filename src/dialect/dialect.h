@@ -23,6 +23,7 @@ enum gcn__op {
   GCN__OP_AUDIT,       /* which topics has the channel? */
   GCN__OP_ADD,         /* more topics, besides those it has */
   GCN__OP_UNSUBSCRIBE, /* all topics off */
+  GCN__OP_CHECKPOINT,  /* the client's own: loading or saving it */
 };
 
 /* What is offered to the login service for a token; all but the first need

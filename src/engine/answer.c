@@ -7,7 +7,11 @@
 #include "base/err.h"
 #include "base/time.h"
 
-enum { FLOOR_MIN_MS = 1000 /* a "0" must not make a hot loop */ };
+enum {
+  FLOOR_MIN_MS = 1000, /* a "0" must not make a hot loop */
+  SAID_SIZE = 160,     /* of the service's own words */
+  SWITCHING = 101,
+};
 
 /* The second rejection in a row is no matter of freshness, unless it is of a
  * token that has been replaced or given up already. */
@@ -18,9 +22,12 @@ static bool is_denied(const struct gcn__engine* engine, struct gcn__call call) {
 }
 
 /* What the meaning of an answer is to the state machine. */
-static enum gcn__input input_of(const struct gcn__engine* engine,
+static enum gcn__input input_of(const struct gcn__line* line,
                                 struct gcn__call call,
                                 enum gcn__meaning meaning) {
+  const struct gcn__conn* conn = line->conn;
+  /* Token and ticket have been replaced in this attempt already. */
+  bool again = conn != NULL && conn->flow.refusals > 1;
   switch (meaning) {
   case GCN__MEANING_WEATHER: return GCN__INPUT_WEATHER;
   case GCN__MEANING_STUBBORN: return GCN__INPUT_STUBBORN;
@@ -28,7 +35,8 @@ static enum gcn__input input_of(const struct gcn__engine* engine,
   case GCN__MEANING_STALE_CHANNEL: return GCN__INPUT_STALE_CHANNEL;
   case GCN__MEANING_REFUSED: return GCN__INPUT_REFUSED;
   case GCN__MEANING_STALE_TOKEN:
-    return is_denied(engine, call) ? GCN__INPUT_DENIED : GCN__INPUT_STALE_TOKEN;
+    return again || is_denied(line->engine, call) ? GCN__INPUT_DENIED
+                                                  : GCN__INPUT_STALE_TOKEN;
   case GCN__MEANING_BROKEN:
   case GCN__MEANING_OK: break;
   }
@@ -55,6 +63,10 @@ void gcn__answer_ask(struct gcn__line* line, uint64_t floor_ms) {
     }
     break;
   case GCN__WIRE_STREAM:
+    /* With this dialect one connection's refusal is the client's. */
+    if (!gcn__engine_flows(engine)) break;
+    engine->stream_floor_ms = gcn__time_max(engine->stream_floor_ms, until_ms);
+    break;
   case GCN__WIRE_COUNT: break;
   }
 }
@@ -109,14 +121,22 @@ static const char* text_of(const struct gcn__engine* engine,
          "are of one region, and that the OAuth client is active";
 }
 
+/* The stream dialect's errors are sentences for people. */
 static void describe(struct gcn__line* line, struct gcn__call call,
-                     struct gcn__judgement judgement) {
+                     struct gcn__judgement judgement,
+                     const struct gcn__json* body) {
   const struct gcn__wire* wire = &line->wire;
   struct gcn__failure* failure = gcn__line_failure(line);
   unsigned status = gcn__http_status(wire->http);
+  char said[SAID_SIZE] = "";
+  if (line->conn != NULL && gcn__engine_flows(line->engine)) {
+    gcn__stream_errors(body, said, sizeof said);
+    gcn__flow_hide(line->conn, said);
+  }
   gcn__failure_set(failure, judgement.error, GCN__LAYER_SERVICE, call.op,
-                   "%s to %s: HTTP %u: %s", gcn__op_spoken(call.op), wire->host,
-                   status, text_of(line->engine, call, judgement));
+                   "%s to %s: HTTP %u: %s%s%s", gcn__op_spoken(call.op),
+                   wire->host, status, text_of(line->engine, call, judgement),
+                   said[0] == '\0' ? "" : "; the service says: ", said);
   failure->http_status = (int)status;
   copy_correlation(failure, wire->http);
   note_asked(line, judgement.meaning, asked_by(wire->http));
@@ -191,16 +211,23 @@ static void upgrade_answered(struct gcn__conn* conn) {
   struct gcn__line* line = &conn->stream;
   struct gcn__call call = line->call;
   line->call = (struct gcn__call){.op = GCN__OP_NONE};
-  struct gcn__judgement judgement = gcn__channels_judge(
-      GCN__OP_UPGRADE, gcn__http_status(line->wire.http), NULL);
+  const struct gcn__http* http = line->wire.http;
+  unsigned status = gcn__http_status(http);
+  struct gcn__json* body = NULL;
+  if (status != SWITCHING) body = gcn__json_parse(gcn__http_body(http), NULL);
+  struct gcn__judgement judgement =
+      conn->engine->dialect->judge(line, GCN__OP_UPGRADE, status, body);
   if (judgement.meaning == GCN__MEANING_OK) {
+    gcn__json_free(body, false);
     open_stream(conn);
     return;
   }
-  describe(line, call, judgement);
+  describe(line, call, judgement, body);
+  gcn__json_free(body, false);
+  conn->used_token = call.generation;
   gcn__channel_missed(conn);
   gcn__line_drop(line, false);
-  gcn__conn_post(conn, input_of(conn->engine, call, judgement.meaning));
+  gcn__conn_post(conn, input_of(line, call, judgement.meaning));
 }
 
 static void accept_answer(struct gcn__line* line, enum gcn__op op,
@@ -211,12 +238,7 @@ static void accept_answer(struct gcn__line* line, enum gcn__op op,
     return;
   }
   gcn__token_accept(&engine->keeper.token);
-  if (op == GCN__OP_CHANNEL) {
-    gcn__channel_take(line->conn, body);
-    gcn__json_free(body, true);
-    return;
-  }
-  gcn__verdict_take(line->conn, op, body); /* likewise */
+  engine->dialect->answered(line->conn, op, body); /* likewise */
 }
 
 /* Bytes behind an answer could be taken for the next one. */
@@ -228,14 +250,16 @@ static bool trailing_bytes(struct gcn__wire* wire) {
 static struct gcn__judgement judge(struct gcn__line* line, enum gcn__op op,
                                    const struct gcn__json* body) {
   struct gcn__wire* wire = &line->wire;
+  unsigned status = gcn__http_status(wire->http);
   struct gcn__judgement judgement =
-      gcn__channels_judge(op, gcn__http_status(wire->http), body);
+      line->conn == NULL ? gcn__channels_judge(op, status, body)
+                         : line->engine->dialect->judge(line, op, status, body);
   if (judgement.meaning != GCN__MEANING_OK) return judgement;
   if (trailing_bytes(wire)) {
     return (struct gcn__judgement){GCN__MEANING_BROKEN, GCN_EHTTP,
                                    "there were bytes after the answer"};
   }
-  if (body != NULL) return judgement;
+  if (body != NULL || op == GCN__OP_UNSUBSCRIBE) return judgement;
   return (struct gcn__judgement){
       GCN__MEANING_WEATHER, GCN_EPROTO,
       "the answer is not the JSON it should be; is a proxy or login page in "
@@ -268,10 +292,11 @@ static void rest_answered(struct gcn__line* line) {
   struct gcn__json* body = gcn__json_parse(gcn__http_body(wire->http), &why);
   struct gcn__judgement judgement = judge(line, call.op, body);
   bool good = judgement.meaning == GCN__MEANING_OK;
-  if (!good) describe(line, call, judgement);
+  if (!good) describe(line, call, judgement, body);
   if (line->conn != NULL) note_pace(line);
   unsigned status = gcn__http_status(wire->http);
-  if (call.op == GCN__OP_CHANNEL && status >= 400 && status < 500) {
+  bool makes = call.op == GCN__OP_CHANNEL && !gcn__engine_flows(engine);
+  if (makes && status >= 400 && status < 500) {
     /* There is no new channel for certain. */
     give_channel_back(line->conn, call);
   }
@@ -288,7 +313,7 @@ static void rest_answered(struct gcn__line* line) {
     return;
   }
   gcn__json_free(body, true);
-  gcn__call_settle(line, call, input_of(engine, call, judgement.meaning));
+  gcn__call_settle(line, call, input_of(line, call, judgement.meaning));
 }
 
 void gcn__call_answered(struct gcn__line* line) {

@@ -26,7 +26,8 @@ static void settle_background(struct gcn__conn* conn, enum gcn__op op,
   if (stale && conn->used_token == keeper->token.generation) {
     gcn__token_reject(&keeper->token);
   }
-  if (op == GCN__OP_AUDIT) conn->wants_audit = true;
+  bool again = input != GCN__INPUT_STUBBORN || !gcn__engine_flows(conn->engine);
+  if (op == GCN__OP_AUDIT) conn->wants_audit = again;
   gcn__failure_log(&conn->engine->log, "background-failed", &conn->failure);
   gcn__conn_post(conn, GCN__INPUT_UNSYNCED);
 }
@@ -57,42 +58,36 @@ static bool carries_topics(enum gcn__op op) {
   return op == GCN__OP_TOPICS || op == GCN__OP_ADD;
 }
 
-static void fill_ask(struct gcn__line* line, struct gcn__ask* ask) {
-  const struct gcn__engine* engine = line->engine;
+/* Both dialects ask the login service alike. */
+static int write_login(struct gcn__engine* engine, const char* authority) {
   const struct gcn__keeper* keeper = &engine->keeper;
-  const struct gcn__conn* conn = line->conn;
-  ask->base_path = conn == NULL ? engine->login_path : engine->api_path;
-  ask->user_agent = engine->user_agent;
-  ask->token = keeper->token.text;
-  if (conn == NULL) {
-    const struct gcn__credentials* offer = &keeper->offers[keeper->offer];
-    ask->client_id = offer->id;
-    ask->client_secret = offer->secret;
-    ask->grant = keeper->grant;
-    ask->refresh_token = offer->refresh_token;
-    ask->assertion = offer->assertion;
-    ask->org_name = keeper->org_name;
-    return;
-  }
-  ask->target = conn->channel.uri.target;
-  ask->channel_id = gcn__span_str(conn->channel.id);
+  const struct gcn__credentials* offer = &keeper->offers[keeper->offer];
+  const struct gcn__ask ask = {
+      .authority = authority,
+      .base_path = engine->login_path,
+      .user_agent = engine->user_agent,
+      .client_id = offer->id,
+      .client_secret = offer->secret,
+      .grant = keeper->grant,
+      .refresh_token = offer->refresh_token,
+      .assertion = offer->assertion,
+      .org_name = keeper->org_name,
+  };
+  return gcn__channels_write(GCN__OP_TOKEN, &ask, &engine->scratch);
 }
 
 static int write_request(struct gcn__line* line, struct gcn__buf* body) {
   struct gcn__engine* engine = line->engine;
-  enum gcn__op op = line->call.op;
   char authority[GCN__AUTHORITY_SIZE_MAX];
   char key[GCN__WS_KEY_SIZE + 1];
   int error = 0;
   gcn__url_authority(gcn__line_url(line), authority);
-  if (op == GCN__OP_UPGRADE) error = make_key(line->conn, key);
-  if (carries_topics(op)) error = gcn__verdict_write(line->conn, body);
+  if (line->call.op == GCN__OP_UPGRADE) error = make_key(line->conn, key);
   if (error != 0) return error;
-  struct gcn__ask ask = {
-      .authority = authority, .ws_key = key, .body = gcn__buf_span(body)};
-  fill_ask(line, &ask);
   gcn__buf_clear(&engine->scratch);
-  error = gcn__channels_write(op, &ask, &engine->scratch);
+  error = line->conn == NULL
+              ? write_login(engine, authority)
+              : engine->dialect->write(line, authority, key, body);
   if (error == 0) {
     error = gcn__wire_write(&line->wire, gcn__buf_span(&engine->scratch));
   }
@@ -106,7 +101,12 @@ static void count_request(struct gcn__engine* engine, enum gcn__op op) {
   if (op == GCN__OP_CHANNEL) counters->channel_requests++;
   if (carries_topics(op)) counters->topic_requests++;
   if (op == GCN__OP_UPGRADE) counters->upgrades++;
-  if (op == GCN__OP_AUDIT) counters->audits++;
+  if (op != GCN__OP_AUDIT) return;
+  if (gcn__engine_flows(engine)) {
+    counters->preflights++;
+  } else {
+    counters->audits++;
+  }
 }
 
 static int prepare_reader(struct gcn__line* line) {
@@ -125,7 +125,10 @@ static int prepare_reader(struct gcn__line* line) {
 
 /* While the call waited its token ended, or was found to be no good. */
 static bool has_token(const struct gcn__line* line) {
-  bool needed = gcn__wire_role(line->index) == GCN__WIRE_API;
+  enum gcn__wire_index role = gcn__wire_role(line->index);
+  bool needed = role == GCN__WIRE_API ||
+                (role == GCN__WIRE_STREAM && line->conn->flow.ticket == NULL &&
+                 line->engine->dialect->upgrade_needs_token);
   return !needed || gcn__keeper_usable(line->engine);
 }
 
@@ -138,6 +141,12 @@ static void fail_stale(struct gcn__line* line) {
                    "the access token ended before the %s could be sent",
                    gcn__op_spoken(failed.op));
   gcn__call_settle(line, failed, GCN__INPUT_STALE_TOKEN);
+}
+
+static const char* unwritten(int error) {
+  if (error == GCN__ENOMEM) return "out of memory";
+  if (error == GCN_ELIMIT) return "it would be longer than its limit";
+  return "a value does not fit a header";
 }
 
 static void send_call(struct gcn__line* line) {
@@ -155,7 +164,10 @@ static void send_call(struct gcn__line* line) {
   gcn__buf_deinit(&body);
   call->sent = true;
   call->generation = line->engine->keeper.token.generation;
-  if (call->op == GCN__OP_CHANNEL) gcn__channel_asked(line->conn);
+  bool backed =
+      call->op == GCN__OP_CHANNEL ||
+      (call->op == GCN__OP_UPGRADE && gcn__engine_flows(line->engine));
+  if (backed) gcn__channel_asked(line->conn);
   if (error == 0) {
     count_request(line->engine, call->op);
     return;
@@ -163,10 +175,11 @@ static void send_call(struct gcn__line* line) {
   struct gcn__call failed = *call;
   gcn__failure_set(gcn__line_failure(line), error, GCN__LAYER_CLIENT, failed.op,
                    "the %s could not be written: %s", gcn__op_spoken(failed.op),
-                   error == GCN__ENOMEM ? "out of memory"
-                                        : "a value does not fit a header");
+                   unwritten(error));
   gcn__line_drop(line, true);
-  gcn__call_settle(line, failed, GCN__INPUT_WEATHER);
+  gcn__call_settle(line, failed,
+                   error == GCN_ELIMIT ? GCN__INPUT_STUBBORN
+                                       : GCN__INPUT_WEATHER);
 }
 
 /* How long the call has to wait: until the service permits it, and by the pace
@@ -176,6 +189,10 @@ static bool find_turn(const struct gcn__line* line, uint64_t* wait_ms) {
   const struct gcn__engine* engine = line->engine;
   uint64_t most_ms = engine->settings.phase_ms / 2;
   *wait_ms = 0;
+  if (gcn__wire_role(line->index) == GCN__WIRE_STREAM) {
+    *wait_ms = gcn__time_until(engine->stream_floor_ms, engine->now_ms);
+    return *wait_ms == 0;
+  }
   if (gcn__wire_role(line->index) != GCN__WIRE_API) return true;
   *wait_ms = gcn__time_until(engine->api_floor_ms, engine->now_ms);
   if (*wait_ms > most_ms) return false;
@@ -228,7 +245,8 @@ void gcn__call_begin(struct gcn__line* line, enum gcn__op op) {
     put_off(line, call, wait_ms);
     return;
   }
-  if (op == GCN__OP_CHANNEL && !spend_channel(line, &call.paid)) return;
+  bool makes = op == GCN__OP_CHANNEL && !gcn__engine_flows(engine);
+  if (makes && !spend_channel(line, &call.paid)) return;
   call.due_ms = gcn__time_add(engine->now_ms, wait_ms);
   if (call.background) {
     conn->api_idle_ms = gcn__time_add(
@@ -237,7 +255,8 @@ void gcn__call_begin(struct gcn__line* line, enum gcn__op op) {
   struct gcn__wire* wire = &line->wire;
   if (wire->ended) gcn__line_drop(line, true);
   line->call = call; /* a drop forgets it */
-  if (op == GCN__OP_TOPICS) gcn__verdict_begin(conn);
+  bool puts = op == GCN__OP_TOPICS && !gcn__engine_flows(engine);
+  if (puts) gcn__verdict_begin(conn);
   if (op == GCN__OP_AUDIT) conn->sent_ms = engine->now_ms;
   if (wire->phase == GCN__WIRE_READY) {
     gcn__call_ready(line);
@@ -256,7 +275,7 @@ static bool is_held(struct gcn__line* line) {
   line->call.due_ms = engine->api_floor_ms;
   uint64_t wait_ms = gcn__time_until(engine->api_floor_ms, engine->now_ms);
   if (wait_ms <= engine->settings.phase_ms / 2) return false;
-  if (call.op == GCN__OP_CHANNEL) {
+  if (call.op == GCN__OP_CHANNEL && !gcn__engine_flows(engine)) {
     gcn__pace_channel_back(engine->pace, engine->pace_key, engine->now_ms);
   }
   line->call = (struct gcn__call){.op = GCN__OP_NONE};

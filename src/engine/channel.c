@@ -34,8 +34,8 @@ void gcn__channel_missed(struct gcn__conn* conn) {
 
 /* A channel ends 24 hours after its topics were put, or with the token it was
  * made with (PROTOCOL §2.2): it is replaced before. */
-static uint64_t replacement_of(struct gcn__engine* engine,
-                               const struct gcn__backing* backing) {
+uint64_t gcn__channel_due(struct gcn__engine* engine,
+                          const struct gcn__backing* backing) {
   const struct gcn__settings* settings = &engine->settings;
   uint64_t most_ms =
       gcn__time_min(settings->rotate_jitter_ms, settings->rotate_ms / 2);
@@ -92,7 +92,7 @@ void gcn__channel_asked(struct gcn__conn* conn) {
   };
 }
 
-static void date_channel(struct gcn__conn* conn) {
+void gcn__channel_date(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
   const struct gcn__backing* backing = &conn->backing;
   struct gcn__channel* channel = &conn->channel;
@@ -101,7 +101,7 @@ static void date_channel(struct gcn__conn* conn) {
   channel->identity = backing->identity;
   channel->epoch = backing->epoch;
   channel->token = backing->token;
-  channel->rotate_ms = replacement_of(engine, backing);
+  channel->rotate_ms = gcn__channel_due(engine, backing);
   conn->session.rotate_ms = channel->rotate_ms;
 }
 
@@ -116,7 +116,7 @@ void gcn__channel_take(struct gcn__conn* conn, const struct gcn__json* body) {
   gcn__channel_forget(conn);
   why = take_channel(conn, &answer, &error);
   if (why == NULL) {
-    date_channel(conn);
+    gcn__channel_date(conn);
     gcn__conn_post(conn, GCN__INPUT_STEP);
     return;
   }
@@ -124,4 +124,30 @@ void gcn__channel_take(struct gcn__conn* conn, const struct gcn__json* body) {
   gcn__answer_malformed(conn, error, GCN__OP_CHANNEL, why,
                         error == GCN__ENOMEM ? GCN__INPUT_WEATHER
                                              : GCN__INPUT_STUBBORN);
+}
+
+int gcn__channel_restore(struct gcn__conn* conn,
+                         const struct gcn__restored* restored) {
+  struct gcn__engine* engine = conn->engine;
+  struct gcn__channel* channel = &conn->channel;
+  const struct gcn__channel_answer answer = {
+      .id = restored->channel_id, .connect_uri = restored->connect_uri};
+  int error = 0;
+  if (channel->known || answer.id.size > GCN__CHANNEL_ID_SIZE_MAX) return 0;
+  if (take_channel(conn, &answer, &error) != NULL) {
+    gcn__channel_forget(conn);
+    /* One that must not be used, e.g. of another host, is not there. */
+    return error == GCN__ENOMEM ? error : 0;
+  }
+  channel->known = true;
+  channel->untold = true;
+  channel->complete = true;
+  channel->revision = gcn__shard_of(conn)->revision;
+  channel->generation = ++engine->channel_count;
+  channel->identity = engine->keeper.identity;
+  channel->epoch = engine->keeper.epoch;
+  channel->rotate_ms = gcn__time_add(engine->now_ms, restored->channel_left_ms);
+  conn->session.rotate_ms = channel->rotate_ms;
+  gcn__shard_of(conn)->began = true;
+  return 0;
 }

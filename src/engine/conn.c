@@ -32,6 +32,8 @@ struct gcn__conn* gcn__conn_new(struct gcn__engine* engine, unsigned shard) {
   gcn__line_init(&conn->api, engine, conn, (enum gcn__wire_index)first);
   gcn__line_init(&conn->stream, engine, conn,
                  (enum gcn__wire_index)(first + 1));
+  gcn__buf_init(&conn->flow.text, &engine->mem,
+                (size_t)engine->settings.message_size_max);
   gcn__failure_clear(&conn->failure);
   engine->conns[slot] = conn;
   if (slot >= engine->conn_end) engine->conn_end = slot + 1;
@@ -44,6 +46,9 @@ void gcn__conn_free(struct gcn__conn* conn) {
   engine->conns[conn->slot] = NULL;
   while (engine->conn_end > 0 && engine->conns[engine->conn_end - 1] == NULL)
     engine->conn_end--;
+  gcn__cursor_leave(conn);
+  if (gcn__shard_of(conn)->doubter == conn) gcn__shard_of(conn)->doubter = NULL;
+  gcn__flow_deinit(conn);
   gcn__wire_deinit(&conn->api.wire);
   gcn__wire_deinit(&conn->stream.wire);
   gcn__secret_free(&engine->mem, conn->channel.uri_text);
@@ -142,7 +147,7 @@ void gcn__conn_slept(struct gcn__conn* conn, uint64_t slept_ms) {
   advance(&session->rotate_ms, slept_ms);
   advance(&session->not_before_ms, slept_ms);
   if (!gcn__conn_streams(conn)) return;
-  gcn__doubt_begin(conn);
+  gcn__doubt_begin(conn, true);
   uint64_t answer_ms = settings->silence_ms - settings->probe_ms;
   session->deadlines_ms[GCN__TIMER_SILENCE] =
       gcn__time_add(conn->engine->now_ms, answer_ms);
@@ -153,6 +158,7 @@ bool gcn__conn_work(struct gcn__conn* conn) {
   const unsigned ends = GCN__COMMAND_STOP | GCN__COMMAND_CLOSE;
   /* What the user wants no more is not begun. */
   bool ending = (conn->commands & ends) != 0;
+  if (conn->session.state == GCN__STATE_CLOSED) conn->inbox_count = 0;
   if (conn->inbox_count > 0 && !ending) {
     input = take_input(conn);
   } else if (!take_command(conn, &input) &&

@@ -13,14 +13,14 @@
 
 enum { FULL_READ_SIZE = 64 * 1024 /* what drivers read at most at once */ };
 
-void gcn__doubt_begin(struct gcn__conn* conn) {
+void gcn__doubt_begin(struct gcn__conn* conn, bool urgent) {
   struct gcn__session* session = &conn->session;
   if (session->state != GCN__STATE_STREAMING) return;
   bool asked = conn->pings > 0 && session->doubtful &&
                conn->ping_ms >= session->doubt_ms;
   gcn__session_doubt(session, conn->engine->now_ms);
   /* One question at a time: the one under way will be answered first. */
-  if (!asked) gcn__conn_probe(conn);
+  if (!asked) gcn__conn_probe(conn, urgent);
 }
 
 void gcn__doubt_read(struct gcn__conn* conn, size_t size, uint64_t rest_ms) {
@@ -28,7 +28,20 @@ void gcn__doubt_read(struct gcn__conn* conn, size_t size, uint64_t rest_ms) {
   conn->short_read = size < FULL_READ_SIZE;
   uint64_t most_ms = engine->settings.latency_max_ms;
   bool rested = rest_ms != 0 && engine->now_ms - rest_ms > most_ms;
-  if (rested) gcn__doubt_begin(conn);
+  if (rested) gcn__doubt_begin(conn, false);
+}
+
+/* The service holds nothing back when its last batch had room, everything that
+ * has come is told, and what it could not send before has had time to come. */
+static void catch_up(struct gcn__conn* conn) {
+  const struct gcn__engine* engine = conn->engine;
+  uint64_t since_ms =
+      gcn__time_max(engine->resumed_ms, conn->session.confirmed_ms);
+  uint64_t over_ms = gcn__time_add(since_ms, engine->settings.latency_max_ms);
+  if (!conn->flow.roomy || conn->flow.reading || !gcn__conn_streams(conn)) {
+    return;
+  }
+  if (engine->now_ms >= over_ms) gcn__shard_of(conn)->lag_ms = 0;
 }
 
 void gcn__doubt_drained(struct gcn__conn* conn) {
@@ -37,4 +50,14 @@ void gcn__doubt_drained(struct gcn__conn* conn) {
   bool empty = gcn__buf_size(&wire->kept) == 0 && wire->borrowed.size == 0;
   if (engine->paused || !conn->short_read || !empty) return;
   gcn__session_caught_up(&conn->session, engine->now_ms);
+  if (gcn__engine_flows(engine)) catch_up(conn);
+}
+
+void gcn__shard_slept(struct gcn__engine* engine, uint64_t slept_ms) {
+  unsigned index = 0;
+  struct gcn__shard* shard;
+  while ((shard = gcn__shard_next(engine, &index)) != NULL) {
+    if (shard->topics_due_ms == GCN__NEVER) continue;
+    shard->topics_due_ms -= gcn__time_min(shard->topics_due_ms, slept_ms);
+  }
 }

@@ -7,6 +7,7 @@
 #ifndef GCN_ENGINE_EFFECT_H
 #define GCN_ENGINE_EFFECT_H
 
+#include "base/key.h"
 #include "base/span.h"
 #include "codec/url.h"
 #include "core/fsm.h"
@@ -49,7 +50,7 @@ enum gcn__layer {
 };
 
 enum {
-  GCN__FAILURE_TEXT_SIZE = 256,
+  GCN__FAILURE_TEXT_SIZE = 512,
   GCN__CORRELATION_SIZE = 64,
 };
 
@@ -81,6 +82,7 @@ enum gcn__effect_kind {
    * gcn__engine_offer or gcn__engine_grant with the same ticket. */
   GCN__EFFECT_ASK,
   GCN__EFFECT_REFRESHED, /* tell the refresh token that replaces the last */
+  GCN__EFFECT_MARK, /* the events of the shard so far lie before a position */
 };
 
 enum gcn__ask_kind {
@@ -97,6 +99,20 @@ struct gcn__event {
   uint64_t sequence;
   uint32_t generation; /* of the channel */
   uint64_t connection; /* of the stream */
+  unsigned shard;
+  struct gcn__key key; /* what it is known by; none unless keys are wanted */
+  /* Stream dialect; else absent. */
+  struct gcn__span id;
+  struct gcn__span resource_id;
+  struct gcn__span type;
+  struct gcn__span timestamp;
+};
+
+/* Where the service can be asked to go on. */
+struct gcn__mark {
+  unsigned shard;
+  struct gcn__span position;
+  bool is_time; /* a moment, not an event's id */
 };
 
 struct gcn__transition {
@@ -147,6 +163,7 @@ struct gcn__effect {
       bool refused; /* the last answer was refused by the login service */
     } ask;
     struct gcn__span refresh_token; /* secret */
+    struct gcn__mark mark;
   };
 };
 

@@ -13,178 +13,6 @@
 #include "base/err.h"
 #include "base/time.h"
 
-enum { SCRATCH_SIZE_MAX = 2 * 1024 * 1024, MISSING_SIZE_MAX = 4096 };
-
-static bool copy_text(struct gcn__engine* engine, char** to, const char* from) {
-  *to = gcn__str_copy(&engine->mem, from);
-  return from == NULL || *to != NULL;
-}
-
-static bool copy_texts(struct gcn__engine* engine,
-                       const struct gcn__engine_options* options) {
-  return copy_text(engine, &engine->login_text, options->login_url) &&
-         copy_text(engine, &engine->api_text, options->api_url) &&
-         copy_text(engine, &engine->domain, options->domain) &&
-         copy_text(engine, &engine->user_agent, options->user_agent);
-}
-
-static bool acceptable(const struct gcn__engine* engine,
-                       const struct gcn__url* url) {
-  if (url->scheme == GCN__SCHEME_HTTPS) return engine->tls != NULL;
-  return url->scheme == GCN__SCHEME_HTTP && engine->plaintext;
-}
-
-/* A gateway may serve both hosts below paths of its own. */
-static char* copy_path(const struct gcn__engine* engine,
-                       const struct gcn__url* url) {
-  size_t size = url->target.size;
-  while (size > 0 && url->target.data[size - 1] == '/')
-    size--;
-  return gcn__str_copy_n(&engine->mem, url->target.data, size);
-}
-
-int gcn__engine_choose_proxy(struct gcn__engine* engine,
-                             const struct gcn__url* url,
-                             struct gcn__proxy* proxy) {
-  const char* problem = "";
-  gcn__proxy_init(proxy, &engine->mem);
-  if (engine->proxies == NULL) return 0;
-  const char* text = gcn__proxy_choose(engine->proxies, url);
-  if (text == NULL) return 0;
-  return gcn__proxy_parse(proxy, gcn__span_str(text), &problem);
-}
-
-static int parse_urls(struct gcn__engine* engine) {
-  const char* wrong =
-      gcn__url_parse(&engine->login, gcn__span_str(engine->login_text));
-  if (wrong != NULL || !acceptable(engine, &engine->login)) return GCN_ECONFIG;
-  wrong = gcn__url_parse(&engine->api, gcn__span_str(engine->api_text));
-  if (wrong != NULL || !acceptable(engine, &engine->api)) return GCN_ECONFIG;
-  engine->login_path = copy_path(engine, &engine->login);
-  engine->api_path = copy_path(engine, &engine->api);
-  bool copied = engine->login_path != NULL && engine->api_path != NULL;
-  if (!copied) return GCN__ENOMEM;
-  int error =
-      gcn__engine_choose_proxy(engine, &engine->login, &engine->login_proxy);
-  if (error != 0) return error;
-  return gcn__engine_choose_proxy(engine, &engine->api, &engine->api_proxy);
-}
-
-static void init_parts(struct gcn__engine* engine,
-                       const struct gcn__engine_options* options) {
-  engine->log = options->log;
-  engine->settings = options->settings;
-  engine->entropy = options->entropy;
-  engine->plaintext = options->plaintext;
-  engine->asks_credentials = options->asks_credentials;
-  engine->asks_token = options->asks_token;
-  engine->recorder = options->recorder;
-  engine->override = options->override;
-  engine->proxies = options->proxies;
-  if (options->tls != NULL) engine->tls = gcn__tls_config_hold(options->tls);
-  const struct gcn__mem* mem = &engine->mem;
-  gcn__rng_seed(&engine->rng, options->seed);
-  gcn__keeper_init(engine);
-  gcn__topics_init(&engine->topics, mem,
-                   (size_t)options->settings.topic_count_max);
-  const struct gcn__planner_limits limits = {
-      .names_target = (size_t)options->settings.shard_names_target,
-      .names_max = (size_t)options->settings.shard_names_max,
-      .shard_count_max = (unsigned)options->settings.shard_count_max,
-      .combine = options->settings.combine != 0,
-  };
-  gcn__planner_init(&engine->planner, mem, &limits);
-  engine->replan_ms = GCN__NEVER;
-  gcn__pace_init(&engine->own_pace, &options->settings);
-  engine->pace = options->pace != NULL ? options->pace : &engine->own_pace;
-  gcn__buf_init(&engine->missing, mem, MISSING_SIZE_MAX);
-  gcn__buf_init(&engine->scratch, mem, SCRATCH_SIZE_MAX);
-  engine->scratch.secret = true;
-  engine->drained = true;
-}
-
-/* The first connection is there from the beginning: a client without topics
- * streams, too. */
-static int make_first(struct gcn__engine* engine,
-                      const struct gcn__engine_options* options) {
-  gcn__shard_init(engine, 0);
-  struct gcn__conn* conn = gcn__conn_new(engine, 0);
-  if (conn == NULL) return GCN__ENOMEM;
-  engine->shards[0].primary = conn;
-  const struct gcn__entropy* entropy = &engine->entropy;
-  if (entropy->fill(entropy->ctx, engine->salt, sizeof engine->salt) != 0) {
-    return GCN_EENTROPY;
-  }
-  engine->keeper.grant = options->grant;
-  if (!copy_text(engine, &engine->keeper.org_name, options->org_name)) {
-    return GCN__ENOMEM;
-  }
-  gcn__engine_repace(engine);
-  if (options->client_id == NULL) return 0;
-  const struct gcn__offer offer = {
-      .client_id = options->client_id,
-      .client_secret = options->client_secret,
-      .refresh_token = options->refresh_token,
-      .assertion = options->assertion,
-  };
-  return gcn__keeper_credentials(engine, &offer);
-}
-
-int gcn__engine_new(const struct gcn__engine_options* options,
-                    struct gcn__engine** out) {
-  struct gcn__engine* engine = gcn__alloc_zero(&options->mem, sizeof *engine);
-  if (engine == NULL) return GCN__ENOMEM;
-  engine->mem = options->mem;
-  init_parts(engine, options);
-  int error = copy_texts(engine, options) ? parse_urls(engine) : GCN__ENOMEM;
-  if (error == 0) error = make_first(engine, options);
-  if (error != 0) {
-    gcn__engine_free(engine);
-    return error;
-  }
-  *out = engine;
-  return 0;
-}
-
-void gcn__engine_repace(struct gcn__engine* engine) {
-  const struct gcn__keeper* keeper = &engine->keeper;
-  const char* id = keeper->offer_count > 0 ? keeper->offers[0].id : "";
-  engine->pace_key =
-      gcn__pace_key(gcn__span_str(engine->api.host), gcn__span_str(id));
-  unsigned slot = 0;
-  struct gcn__conn* conn;
-  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
-    conn->session.pace_key = engine->pace_key;
-  }
-}
-
-void gcn__engine_free(struct gcn__engine* engine) {
-  if (engine == NULL) return;
-  struct gcn__mem mem = engine->mem;
-  for (unsigned i = 0; i < GCN__CONN_COUNT_MAX; i++) {
-    gcn__conn_free(engine->conns[i]);
-  }
-  for (unsigned i = 0; i < engine->shard_end; i++) {
-    gcn__shard_deinit(&engine->shards[i]);
-  }
-  gcn__planner_deinit(&engine->planner);
-  gcn__keeper_deinit(&engine->keeper);
-  gcn__topics_deinit(&engine->topics);
-  gcn__proxy_deinit(&engine->login_proxy);
-  gcn__proxy_deinit(&engine->api_proxy);
-  gcn__buf_deinit(&engine->missing);
-  gcn__buf_deinit(&engine->scratch);
-  gcn__str_free(&mem, engine->login_text);
-  gcn__str_free(&mem, engine->api_text);
-  gcn__str_free(&mem, engine->login_path);
-  gcn__str_free(&mem, engine->api_path);
-  gcn__str_free(&mem, engine->domain);
-  gcn__str_free(&mem, engine->user_agent);
-  gcn__tls_config_release(engine->tls);
-  gcn__wipe(engine, sizeof *engine);
-  gcn__free(&mem, engine, sizeof *engine);
-}
-
 struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
                                      enum gcn__effect_kind kind) {
   GCN__ASSERT(engine->ring_count < GCN__EFFECT_RING_SIZE);
@@ -253,6 +81,10 @@ static unsigned commands_for(const struct gcn__conn* conn, unsigned commands) {
   const unsigned ends = GCN__COMMAND_STOP | GCN__COMMAND_CLOSE;
   bool changed = gcn__shard_of(conn)->revision != conn->sent_revision;
   if (!changed) commands &= ~(unsigned)GCN__COMMAND_TOPICS;
+  /* It waits for nothing but a subscription. */
+  bool fed = conn->flow.starved && (commands & GCN__COMMAND_TOPICS) != 0 &&
+             conn->engine->desire == GCN__DESIRE_STREAMING;
+  if (fed) commands |= GCN__COMMAND_HURRY | GCN__COMMAND_START;
   if (gcn__shard_leads(conn)) return commands;
   if (commands & ends) return GCN__COMMAND_CLOSE;
   return commands & (GCN__COMMAND_CREDENTIALS | GCN__COMMAND_TOPICS);
@@ -275,6 +107,7 @@ static void stagger(struct gcn__conn* conn) {
 /* The user knows more than the service did when it asked to wait. */
 static void forget_floors(struct gcn__engine* engine) {
   engine->api_floor_ms = 0;
+  engine->stream_floor_ms = 0;
   engine->keeper.floor_ms = 0;
   unsigned slot = 0;
   struct gcn__conn* conn;
@@ -346,7 +179,8 @@ void gcn__engine_received(struct gcn__engine* engine,
   note(engine, now_ms);
   if (line == NULL) return;
   struct gcn__wire* wire = &line->wire;
-  if (!wire->attached || wire->phase < GCN__WIRE_TUNNELLING) return;
+  bool open = wire->attached && wire->phase >= GCN__WIRE_TUNNELLING;
+  if (!open || wire->cut) return;
   GCN__ASSERT(wire->borrowed.size == 0);
   engine->counters.received_bytes += bytes.size;
   bool empty = gcn__buf_size(&wire->kept) == 0;
@@ -381,6 +215,7 @@ void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
   gcn__keeper_slept(engine, slept_ms);
   gcn__shard_slept(engine, slept_ms);
   engine->api_floor_ms -= gcn__time_min(engine->api_floor_ms, slept_ms);
+  engine->stream_floor_ms -= gcn__time_min(engine->stream_floor_ms, slept_ms);
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
@@ -398,7 +233,17 @@ void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms) {
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     gcn__session_excuse(&conn->session, engine->now_ms);
-    gcn__doubt_begin(conn);
+    gcn__doubt_begin(conn, false);
+  }
+}
+
+/* Only the stream dialect's batches tell when it is made up for. */
+static void note_lag(struct gcn__engine* engine) {
+  unsigned index = 0;
+  struct gcn__shard* shard;
+  if (!gcn__engine_flows(engine)) return;
+  while ((shard = gcn__shard_next(engine, &index)) != NULL) {
+    if (shard->lag_ms == 0) shard->lag_ms = engine->now_ms;
   }
 }
 
@@ -409,14 +254,17 @@ void gcn__engine_pause(struct gcn__engine* engine, bool paused,
   engine->paused = paused;
   if (paused) {
     engine->paused_ms = engine->now_ms;
+    note_lag(engine);
     return;
   }
+  engine->resumed_ms = engine->now_ms;
   uint64_t rest_ms = engine->now_ms - engine->paused_ms;
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     gcn__session_excuse(&conn->session, engine->now_ms);
-    if (rest_ms > engine->settings.latency_max_ms) gcn__doubt_begin(conn);
+    if (rest_ms > engine->settings.latency_max_ms)
+      gcn__doubt_begin(conn, false);
   }
   gcn__shard_resumed(engine);
 }
@@ -431,8 +279,12 @@ void gcn__engine_watch(struct gcn__engine* engine, struct gcn__watch watch) {
 }
 
 static bool held(const struct gcn__conn* conn) {
-  return conn->engine->paused && conn->stream.wire.phase == GCN__WIRE_OPEN &&
-         conn->session.state != GCN__STATE_CLOSING;
+  const struct gcn__engine* engine = conn->engine;
+  bool open = conn->stream.wire.phase == GCN__WIRE_OPEN;
+  if (!engine->paused || !open) return false;
+  /* What confirms a stream of this dialect comes over the stream. */
+  if (gcn__engine_flows(engine)) return gcn__conn_streams(conn);
+  return conn->session.state != GCN__STATE_CLOSING;
 }
 
 /* One thing to do that may lead to effects; false if there is none. */
@@ -482,7 +334,7 @@ static bool next_verdict(struct gcn__engine* engine,
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
-    if (gcn__verdict_next(conn, effect)) return true;
+    if (engine->dialect->verdict(conn, effect)) return true;
   }
   return false;
 }
@@ -493,6 +345,10 @@ static void come_to_rest(struct gcn__engine* engine) {
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     gcn__doubt_drained(conn);
+    struct gcn__buf* text = &conn->flow.text;
+    bool large = text->capacity > GCN__MESSAGE_KEPT_SIZE;
+    if (large && !conn->flow.reading)
+      gcn__buf_shrink(text, GCN__MESSAGE_KEPT_SIZE);
     struct gcn__ws* ws = conn->stream.wire.ws;
     if (ws == NULL || gcn__ws_partial(ws)) continue;
     gcn__ws_shrink(ws, GCN__MESSAGE_KEPT_SIZE);
@@ -519,9 +375,9 @@ bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
 static void settle(struct gcn__line* line) {
   int error = gcn__wire_settle(&line->wire);
   if (error == 0) return;
-  /* Bytes are lost, so the connection is. */
-  gcn__failure_of_wire(line, GCN__ENOMEM);
-  gcn__call_failed(line, GCN__INPUT_WEATHER);
+  /* Bytes are lost, so the connection is; but the effect in the driver's hands
+   * may still view its readers. */
+  line->wire.cut = true;
   line->engine->drained = false;
 }
 

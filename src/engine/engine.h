@@ -24,6 +24,7 @@
 #include "codec/tls.h"
 #include "core/recorder.h"
 #include "core/session.h"
+#include "dialect/stream.h"
 #include "engine/effect.h"
 
 /* What the engine is made from.  Everything is copied that is not said to
@@ -52,6 +53,42 @@ struct gcn__engine_options {
   struct gcn__pace* pace;         /* outlives the engine; NULL: its own */
   bool asks_credentials;          /* by EFFECT_ASK, at every token request */
   bool asks_token; /* by EFFECT_ASK, instead of the login service */
+  const struct gcn__shape* shape; /* the stream dialect's; NULL: channels */
+  bool keys;                      /* every event is given one */
+  /* The user's own idea of what an event is known by; `choose` may be NULL.
+   * Writes up to `size` bytes; returns how many, 0 for none. */
+  struct gcn__id_choice {
+    size_t (*choose)(void* ctx, const struct gcn__event* event, char* id,
+                     size_t size);
+    void* ctx;
+  } id_choice;
+  enum gcn__scrutiny scrutiny;
+};
+
+/* What a stored checkpoint says of one shard.  All views are copied. */
+struct gcn__restored {
+  unsigned shard;
+  struct gcn__span position; /* absent: none */
+  bool is_time;
+  const struct gcn__key* handled; /* not to be delivered again */
+  size_t handled_count;
+  /* How long ago the stream was known to be good; more than our clock shows is
+   * fine; UINT64_MAX: not known.  With a position it is a gap only if the
+   * service can't go on there, or if it must be told in any case. */
+  uint64_t good_ago_ms;
+  bool must_tell;
+  struct gcn__span channel_id; /* absent: none to take up again */
+  struct gcn__span connect_uri;
+  uint64_t channel_left_ms;
+};
+
+/* What a checkpoint has to say of a shard.  Views live until the next call. */
+struct gcn__standing {
+  bool used;                   /* false: there is no such shard */
+  struct gcn__span channel_id; /* absent: none that could be taken up again */
+  struct gcn__span connect_uri;
+  uint64_t channel_left_ms;
+  uint64_t good_ms; /* until when the stream is known to be good; 0: never */
 };
 
 /* What a token is asked for with. */
@@ -61,7 +98,7 @@ struct gcn__offer {
   const char* refresh_token; /* NULL: as before */
   const char* assertion;     /* likewise */
 };
-enum { GCN__OFFER_COUNT_MAX = 2 };
+enum { GCN__OFFER_COUNT_MAX = 2, GCN__ENGINE_SALT_SIZE = 16 };
 
 /* User calls, one bit each; the last of START and STOP is resolved by the
  * driver. */
@@ -101,6 +138,11 @@ struct gcn__engine_counters {
   uint64_t upgrades;
   uint64_t limited;
   uint64_t topics_rejected;
+  uint64_t batches;
+  uint64_t resumed;      /* streams that went on at a position */
+  uint64_t resumes_lost; /* ... that the service no longer had */
+  uint64_t preflights;
+  uint64_t repeated;      /* events with a known key, dropped */
   uint64_t last_event_ms; /* 0: none yet */
   uint64_t last_outage_ms;
 };
@@ -175,6 +217,23 @@ const struct gcn__topics* gcn__engine_topics(const struct gcn__engine* engine);
 /* 0 or GCN__ENOMEM; an error has changed nothing. */
 int gcn__engine_credentials(struct gcn__engine* engine,
                             const struct gcn__offer* offer);
+
+/* Before the first start: where the last run stopped.  `salt` is that of its
+ * keys.  0 or GCN__ENOMEM, after which the engine is as it was. */
+int gcn__engine_restore(struct gcn__engine* engine, const unsigned char* salt,
+                        const struct gcn__restored* shards, size_t count,
+                        uint64_t now_ms);
+/* Of GCN__ENGINE_SALT_SIZE bytes. */
+const unsigned char* gcn__engine_salt(const struct gcn__engine* engine);
+struct gcn__standing gcn__engine_standing(const struct gcn__engine* engine,
+                                          unsigned shard);
+/* Digest of the topics that a shard serves, whatever their order. */
+void gcn__engine_topics_digest(const struct gcn__engine* engine, unsigned shard,
+                               unsigned char digest[GCN__ENGINE_SALT_SIZE]);
+/* The start has to be given up: why is the caller's to say.  As an input to all
+ * connections, which are then REFUSED until told. */
+void gcn__engine_unreadable(struct gcn__engine* engine, int error,
+                            const char* text, uint64_t now_ms);
 
 /* The answers to EFFECT_ASK.  One to an earlier ticket is passed over. */
 

@@ -39,6 +39,7 @@ const char* gcn__op_spoken(enum gcn__op op) {
   case GCN__OP_AUDIT: return "topics audit";
   case GCN__OP_ADD: return "topics request";
   case GCN__OP_UNSUBSCRIBE: return "unsubscribe request";
+  case GCN__OP_CHECKPOINT: return "checkpoint";
   case GCN__OP_NONE: break;
   }
   return "attempt";

@@ -116,7 +116,7 @@ static bool read_http(struct gcn__line* line) {
   return read_answer(line, bytes);
 }
 
-static void take_garbage(struct gcn__conn* conn) {
+void gcn__inbound_garbage(struct gcn__conn* conn) {
   conn->engine->counters.garbage++;
   if (++conn->garbage_run < conn->engine->settings.garbage_max) {
     gcn__conn_post(conn, GCN__INPUT_GARBAGE);
@@ -129,89 +129,14 @@ static void take_garbage(struct gcn__conn* conn) {
   gcn__call_failed(&conn->stream, GCN__INPUT_BROKEN);
 }
 
-static void tell_notice(struct gcn__conn* conn) {
-  conn->engine->counters.notices++;
-  struct gcn__effect* effect =
-      gcn__engine_emit(conn->engine, GCN__EFFECT_NOTICE);
-  effect->wire = conn->stream.index;
-  effect->event = (struct gcn__event){
-      .topic = conn->message.topic,
-      .body = conn->message.body,
-      .correlation_id = conn->message.correlation_id,
-      .version = conn->message.version,
-      .message = conn->message_text,
-      .sequence = conn->engine->counters.events,
-      .generation = conn->channel.generation,
-      .connection = conn->connection,
-  };
-}
-
-/* Answers come in the order of the pings: the last one is the one that proves
- * something about now. */
-static void take_heartbeat(struct gcn__conn* conn) {
-  conn->engine->counters.heartbeats++;
-  if (!gcn__span_is(conn->message.body_message, "pong")) return;
-  if (conn->pings > 0 && --conn->pings == 0) {
-    conn->answered_ms = conn->ping_ms;
-    gcn__session_trust(&conn->session, conn->ping_ms);
-  }
-}
-
-static enum gcn__input name_text(struct gcn__conn* conn,
-                                 enum gcn__message_kind kind) {
-  switch (kind) {
-  case GCN__MESSAGE_EVENT: return GCN__INPUT_EVENT;
-  case GCN__MESSAGE_MOVING: return GCN__INPUT_MOVING;
-  case GCN__MESSAGE_REVOKED: return GCN__INPUT_REVOKED;
-  case GCN__MESSAGE_UNSUBSCRIBED:
-    conn->stolen = true;
-    return GCN__INPUT_UNSUBSCRIBED;
-  case GCN__MESSAGE_HEARTBEAT: take_heartbeat(conn); break;
-  case GCN__MESSAGE_NOTICE:
-  case GCN__MESSAGE_GARBAGE: break;
-  }
-  return GCN__INPUT_HEARTBEAT;
-}
-
-static void describe_announcement(struct gcn__conn* conn,
-                                  enum gcn__message_kind kind) {
-  if (kind == GCN__MESSAGE_MOVING) {
-    gcn__failure_set(&conn->failure, GCN_EPEERCLOSE, GCN__LAYER_SERVICE,
-                     GCN__OP_STREAM,
-                     "the service announced that it will close the socket");
-  }
-  if (kind == GCN__MESSAGE_REVOKED) {
-    gcn__failure_set(&conn->failure, GCN_EAUTH, GCN__LAYER_SERVICE,
-                     GCN__OP_STREAM,
-                     "the service announced that the access token is revoked");
-  }
-}
-
-static void take_text(struct gcn__conn* conn,
-                      const struct gcn__ws_message* message) {
-  int error =
-      gcn__envelope_scan(message->data, message->size, &conn->message, NULL);
-  enum gcn__message_kind kind =
-      error == 0 ? gcn__channels_name(&conn->message) : GCN__MESSAGE_GARBAGE;
-  if (kind == GCN__MESSAGE_GARBAGE) {
-    take_garbage(conn);
-    return;
-  }
-  conn->garbage_run = 0;
-  conn->message_text = gcn__span(message->data, message->size);
-  bool notice = kind == GCN__MESSAGE_NOTICE || kind == GCN__MESSAGE_MOVING ||
-                kind == GCN__MESSAGE_REVOKED ||
-                kind == GCN__MESSAGE_UNSUBSCRIBED;
-  if (notice) tell_notice(conn);
-  describe_announcement(conn, kind);
-  gcn__conn_post(conn, name_text(conn, kind));
-}
-
 static enum gcn__input close_input(struct gcn__conn* conn,
                                    enum gcn__meaning meaning) {
   if (meaning == GCN__MEANING_LIMITED) return GCN__INPUT_LIMITED;
   if (meaning == GCN__MEANING_BROKEN) return GCN__INPUT_BROKEN;
+  if (meaning == GCN__MEANING_STUBBORN) return GCN__INPUT_STUBBORN;
+  if (meaning == GCN__MEANING_STALE_CHANNEL) return GCN__INPUT_STALE_CHANNEL;
   if (meaning != GCN__MEANING_STALE_TOKEN) return GCN__INPUT_WEATHER;
+  if (gcn__engine_flows(conn->engine)) return gcn__flow_stale(conn);
   conn->used_token = conn->channel.token;
   return conn->engine->keeper.token.strikes > 0 ? GCN__INPUT_DENIED
                                                 : GCN__INPUT_STALE_TOKEN;
@@ -221,8 +146,8 @@ static void take_close(struct gcn__conn* conn,
                        const struct gcn__ws_message* message) {
   struct gcn__wire* wire = &conn->stream.wire;
   uint64_t wait_ms = 0;
-  struct gcn__judgement judgement = gcn__channels_judge_close(
-      message->code, gcn__span(message->data, message->size), &wait_ms);
+  struct gcn__judgement judgement =
+      conn->engine->dialect->judge_close(conn, message, &wait_ms);
   if (conn->session.state != GCN__STATE_CLOSING) {
     bool echo = message->code_legal && message->code != GCN__WS_CLOSE_NO_STATUS;
     unsigned code = echo ? message->code : GCN__WS_CLOSE_NORMAL;
@@ -235,24 +160,17 @@ static void take_close(struct gcn__conn* conn,
   if (judgement.meaning == GCN__MEANING_LIMITED) {
     conn->engine->counters.limited++;
     if (message->size > 0) conn->failure.retry_after_ms = (int64_t)wait_ms;
-    gcn__session_ask(&conn->session, wait_ms, conn->engine->now_ms);
+    gcn__answer_ask(&conn->stream, wait_ms);
   }
   gcn__call_failed(&conn->stream, close_input(conn, judgement.meaning));
-}
-
-static void take_pong(struct gcn__conn* conn) {
-  const struct gcn__engine* engine = conn->engine;
-  if (conn->pongs_missed == 0 || !gcn__conn_streams(conn)) return;
-  conn->pongs_missed = 0;
-  conn->session.deadlines_ms[GCN__TIMER_PING] =
-      gcn__time_add(engine->now_ms, engine->settings.ping_ms);
 }
 
 static void take_message(struct gcn__conn* conn,
                          const struct gcn__ws_message* message) {
   struct gcn__wire* wire = &conn->stream.wire;
+  const struct gcn__dialect* dialect = conn->engine->dialect;
   switch (message->opcode) {
-  case GCN__WS_TEXT: take_text(conn, message); return;
+  case GCN__WS_TEXT: dialect->text(conn, message); return;
   case GCN__WS_CLOSE: take_close(conn, message); return;
   case GCN__WS_PING:
     /* A pong that can't be sent is judged by the peer, not here. */
@@ -261,11 +179,11 @@ static void take_message(struct gcn__conn* conn,
     gcn__conn_post(conn, GCN__INPUT_HEARTBEAT);
     return;
   case GCN__WS_PONG:
-    take_pong(conn);
+    dialect->pong(conn, message);
     gcn__conn_post(conn, GCN__INPUT_HEARTBEAT);
     return;
   case GCN__WS_BINARY:
-  case GCN__WS_CONTINUATION: take_garbage(conn); return;
+  case GCN__WS_CONTINUATION: gcn__inbound_garbage(conn); return;
   }
 }
 
@@ -294,6 +212,7 @@ static void ws_broken(struct gcn__conn* conn, int error) {
  * even when there are none. */
 static bool read_stream(struct gcn__conn* conn) {
   struct gcn__wire* wire = &conn->stream.wire;
+  if (conn->engine->dialect->more(conn)) return true;
   struct gcn__span bytes = GCN__SPAN("");
   int peeked = gcn__wire_peek(wire, &bytes);
   if (peeked <= 0) bytes = GCN__SPAN("");
@@ -314,7 +233,12 @@ static bool read_stream(struct gcn__conn* conn) {
 }
 
 bool gcn__inbound_read(struct gcn__line* line) {
-  const struct gcn__wire* wire = &line->wire;
+  struct gcn__wire* wire = &line->wire;
+  if (wire->cut) {
+    wire->cut = false;
+    wire_failed(line, GCN__ENOMEM);
+    return true;
+  }
   switch (wire->phase) {
   case GCN__WIRE_ABSENT: return false;
   case GCN__WIRE_DIALLING:

@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine's inside, shared by the files of this directory only.
+ * The engine's inside, shared by the files of this directory only; its objects
+ * are in objects.h.
  *
+ *   making.c     made and freed
  *   engine.c     facts in, the order of work, effects out
  *   line.c       a wire in its place: open, drop
  *   conn.c       one connection: inputs, timers, its end
  *   verbs.c      what each verb of the table does with bytes
- *   channel.c    the channel of a connection
+ *   steps.c      the channels dialect: the steps of an attempt, its requests
+ *   channel.c    ... the channel of a connection
  *   shard.c      who serves which topics: gaps, handover, duplicates
  *   keeper.c     the token that all connections share
  *   calls.c      REST calls and the upgrade: begin, send
  *   answer.c     what came back: judge, take what it carries
- *   verdict.c    topics asked for, and the verdicts on them
- *   audit.c      whether the channel still has its topics
+ *   verdict.c    ... topics asked for, and the verdicts on them
+ *   audit.c      ... whether the channel still has its topics
+ *   naming.c     ... what a message on the stream is
+ *   flow.c       the stream dialect: the steps of an attempt, its requests
+ *   batches.c    ... what a message on the stream is
+ *   preflight.c  ... which subscriptions are valid
+ *   cursor.c     ... where the service is asked to go on
+ *   event.c      what an event is known by, and whether it is new
+ *   restore.c    what the last run of the program left
  *   inbound.c    reading the wires
  *   failure.c    failure records and their texts
  *   wishes.c     what the user wants, and looking in
@@ -21,270 +31,7 @@
 #ifndef GCN_ENGINE_INTERNAL_H
 #define GCN_ENGINE_INTERNAL_H
 
-#include "base/log.h"
-#include "codec/envelope.h"
-#include "core/dedup.h"
-#include "core/combine.h"
-#include "core/gaps.h"
-#include "core/pace.h"
-#include "core/planner.h"
-#include "core/session.h"
-#include "core/token.h"
-#include "core/topics.h"
-#include "dialect/channels.h"
-#include "engine/engine.h"
-#include "engine/wire.h"
-
-enum {
-  GCN__EFFECT_RING_SIZE = 64,
-  GCN__INBOX_SIZE = 4,
-  GCN__API_IDLE_MS = 10000, /* a kept-alive API connection without use */
-  GCN__BODY_SIZE_MAX = 1024 * 1024,
-  /* An answer lists each single name of combined topics, with reasons. */
-  GCN__ANSWER_SIZE_MAX = 4 * 1024 * 1024,
-  GCN__TOKEN_ANSWER_SIZE_MAX = 64 * 1024,
-  /* A channel whose host fails this often is given up. */
-  GCN__CHANNEL_FAILURES_MAX = 3,
-  GCN__MESSAGE_KEPT_SIZE = 64 * 1024, /* assembly memory between messages */
-};
-
-/* The one request that a wire carries at a time. */
-struct gcn__call {
-  enum gcn__op op; /* NONE: no call */
-  bool sent;
-  bool retried;        /* once over a new connection, RFC 9110 §9.2.2 */
-  bool background;     /* while streaming: its failure ends nothing */
-  uint64_t generation; /* of the token it was sent with */
-  bool paid;           /* CHANNEL: out of the budget */
-  uint64_t due_ms;     /* not to be sent before, for pacing */
-};
-
-/* A wire with its place: whose it is, what the driver calls it, what it
- * carries. */
-struct gcn__line {
-  struct gcn__engine* engine;
-  struct gcn__conn* conn; /* NULL: the login line */
-  enum gcn__wire_index index;
-  struct gcn__wire wire;
-  struct gcn__call call;
-  bool awaited;  /* CONNECTING waits for it */
-  bool flushing; /* dropped, last bytes still offered */
-};
-
-struct gcn__channel {
-  bool known;
-  uint32_t generation; /* grows with every channel of the client */
-  uint64_t identity;   /* of the client id it was made with */
-  uint64_t epoch;      /* of the credentials it was made with */
-  uint64_t rotate_ms;  /* when it is due to be replaced */
-  uint64_t token;      /* generation of the one it was made with */
-  bool complete;       /* its topics were confirmed, ... */
-  uint64_t revision;   /* ... those of this revision */
-  unsigned streams;    /* over it since its topics were confirmed last */
-  unsigned misses;     /* attempts in a row that did not reach its host */
-  unsigned failures;   /* of its host in a row, while the API is well */
-  char id[GCN__CHANNEL_ID_SIZE_MAX + 1]; /* a capability: never logged */
-  char* uri_text;
-  struct gcn__url uri;     /* views uri_text */
-  struct gcn__proxy proxy; /* on the way to its host */
-};
-
-/* What a channel was asked for with: its end is bound to it, whatever is held
- * by the time of the answer. */
-struct gcn__backing {
-  uint64_t token; /* its generation */
-  uint64_t token_ends_ms;
-  uint64_t token_life_ms;
-  uint64_t identity;
-  uint64_t epoch;
-};
-
-/* Verdicts still to be told, out of the last answer about topics. */
-struct gcn__report {
-  struct gcn__json* body; /* NULL: none */
-  bool combined;          /* the second pass: names that stand for several */
-  bool last;              /* no further part of this sync follows */
-  size_t index;           /* of the entry in hand */
-  size_t topic;           /* in the search for those that were passed over */
-};
-
-/* A sync: what has been asked for, and what comes in the next part. */
-struct gcn__sync {
-  uint64_t serial;          /* of its answers */
-  struct gcn__combine walk; /* where the part in hand begins */
-  struct gcn__combine rest; /* where the next one begins */
-  bool more;                /* there is a next one */
-};
-
-/* One connection: a session of the table with its channel and its lines. */
-struct gcn__conn {
-  struct gcn__engine* engine;
-  unsigned slot;
-  unsigned shard;
-  unsigned side; /* of an overlap, for the tally of duplicates */
-  bool leaving;  /* retired: goes once it is closed */
-  bool moves;    /* a successor that has to be replaced itself, ... */
-  enum gcn__input move_cause; /* ... because of this */
-  struct gcn__session session;
-  struct gcn__channel channel;
-  struct gcn__line api;
-  struct gcn__line stream;
-  struct gcn__failure failure; /* of the input in flight */
-
-  bool waits_token; /* the keeper will tell */
-  bool confirmed;   /* topics were confirmed on the open stream's channel */
-  bool resync;      /* a sync was asked for while one was under way */
-  bool wants_audit; /* ... or an audit */
-  bool stolen;      /* the service said that topics were taken away */
-  bool losing;      /* those that are missing are told, not put again */
-  struct gcn__backing backing; /* of the last request for a channel */
-  uint64_t used_token; /* generation of the one that was rejected last */
-  uint64_t sent_revision;
-  uint64_t sent_ms; /* when the last topics request was sent */
-  uint64_t told;    /* the revision whose verdicts have all been told */
-  struct gcn__sync sync;
-  uint64_t known_ms;     /* when the channel was known to have its topics */
-  uint64_t whole_ms;     /* when the answer came that confirmed them last */
-  uint64_t drift_ms;     /* since when it may have lost some; NEVER */
-  bool drift_all;        /* ... any of them, not those the audit missed only */
-  uint64_t api_idle_ms;  /* when the kept-alive API link goes, or the call in
-                            the background is given up */
-  bool short_read;       /* the last read emptied the kernel buffer */
-  uint64_t ping_ms;      /* when the last text ping was sent */
-  uint64_t answered_ms;  /* ... of those that were answered */
-  uint64_t pings;        /* text pings on this stream, less their answers */
-  unsigned pongs_missed; /* RFC 6455 pings unanswered in a row */
-  uint64_t connection;   /* number of the open stream */
-  uint64_t lost_ms;      /* when the last stream was lost */
-  uint64_t garbage_run;
-  char ws_accept[GCN__WS_ACCEPT_SIZE + 1];
-  struct gcn__envelope message; /* of the input in flight */
-  struct gcn__span message_text;
-  struct gcn__report report;
-
-  unsigned commands; /* a set of gcn__command, not acted on yet */
-  enum gcn__input inbox[GCN__INBOX_SIZE];
-  unsigned inbox_count;
-};
-
-/* One set of topics and who serves it. */
-struct gcn__shard {
-  struct gcn__conn* primary;
-  struct gcn__conn* successor; /* NULL: no rotation is under way */
-  struct gcn__gaps gaps;
-  uint64_t revision; /* of its topics; grows with every change */
-  uint64_t start_ms; /* its first start is not before this */
-  bool began;        /* its first channel, which costs no budget, was asked
-                        for */
-  bool rotate;       /* a rotation is wanted, since ... */
-  enum gcn__input rotate_cause;
-  uint64_t rotate_ms;      /* ... and not before this */
-  uint64_t ask_ms;         /* when the overlap is to be proven, or given up */
-  uint64_t overlap_end_ms; /* the predecessor goes then at the latest */
-  uint64_t topics_due_ms;  /* when rejected topics are asked for again */
-  struct gcn__dedup dedup;
-  uint64_t dedup_end_ms;
-  uint64_t duplicates; /* of the present overlap */
-};
-
-enum gcn__keeper_state {
-  GCN__KEEPER_RESTING,
-  GCN__KEEPER_ASKING,   /* the user, for credentials or a token */
-  GCN__KEEPER_FETCHING, /* from the login service */
-};
-
-/* Our own copies; secret but for the id.  Members may be NULL. */
-struct gcn__credentials {
-  char* id;
-  char* secret;
-  char* refresh_token;
-  char* assertion;
-};
-
-/* The token and who waits for it. */
-struct gcn__keeper {
-  struct gcn__token token;
-  struct gcn__line line;
-  struct gcn__failure failure;
-  enum gcn__keeper_state state;
-  uint64_t identity;    /* grows when the client id changes */
-  uint64_t epoch;       /* grows with every change of credentials */
-  uint64_t token_epoch; /* of those the token was issued for */
-  bool superseded;      /* the token is of credentials that were replaced */
-  bool refused;         /* for good, until the user says otherwise */
-  bool background;      /* nobody waits for what is under way */
-  uint64_t renew_ms;    /* when to renew in the background; NEVER */
-  uint64_t renew_tries; /* that failed in a row */
-  uint64_t give_up_ms;  /* when what is under way has taken too long */
-  uint64_t floor_ms;    /* the login service asked not to be asked before */
-  uint64_t revoked_ms;  /* when a token was announced to be revoked; 0: never */
-  uint64_t ticket;      /* of the last question to the user */
-  enum gcn__grant grant;
-  char* org_name;
-  struct gcn__credentials offers[GCN__OFFER_COUNT_MAX];
-  size_t offer_count;
-  size_t offer; /* in use */
-};
-
-struct gcn__engine {
-  struct gcn__mem mem;
-  struct gcn__log log;
-  struct gcn__settings settings;
-  struct gcn__entropy entropy;
-  struct gcn__rng rng;
-  struct gcn__tls_config* tls;
-  const struct gcn__proxy_env* proxies; /* NULL: none */
-  char* login_text;
-  char* api_text;
-  struct gcn__url login;
-  struct gcn__url api;
-  struct gcn__proxy login_proxy;
-  struct gcn__proxy api_proxy;
-  char* login_path; /* of the login URL, without a trailing slash */
-  char* api_path;   /* of the API URL, likewise */
-  char* domain;
-  char* user_agent;
-  bool plaintext;
-  bool asks_credentials;
-  bool asks_token;
-
-  uint64_t now_ms;
-  enum gcn__desire desire;
-  bool paused;
-  uint64_t paused_ms;             /* since when, if paused */
-  bool drained;                   /* nothing to do until the next fact */
-  struct gcn__watch watch;        /* given to every session */
-  struct gcn__recorder* recorder; /* NULL: none */
-  struct gcn__override override;
-
-  struct gcn__keeper keeper;
-  struct gcn__line* login_line; /* the keeper's */
-  struct gcn__topics topics;
-  struct gcn__planner planner;
-  struct gcn__pace* pace; /* shared with other clients, or our own */
-  struct gcn__pace own_pace;
-  uint64_t pace_key;     /* of the API's host and the client id */
-  uint64_t api_floor_ms; /* the API asked not to be asked before */
-  uint32_t channel_count;
-  uint64_t answer_serial;
-  uint64_t connection_count;
-  unsigned char salt[16]; /* of the digests that tell duplicates */
-
-  struct gcn__shard shards[GCN__SHARD_COUNT_MAX];
-  unsigned shard_end;     /* shards from here on have never been used */
-  uint64_t last_start_ms; /* of a shard, for staggering */
-  uint64_t replan_ms;     /* a shard could not be opened; NEVER */
-  struct gcn__conn* conns[GCN__CONN_COUNT_MAX]; /* NULL: free */
-  unsigned conn_end; /* slots from here on are free */
-
-  struct gcn__buf missing; /* joined permissions of the verdict in flight */
-  struct gcn__buf scratch; /* requests and frames on their way; secret */
-  struct gcn__effect ring[GCN__EFFECT_RING_SIZE];
-  unsigned ring_begin;
-  unsigned ring_count;
-
-  struct gcn__engine_counters counters;
-};
+#include "engine/objects.h"
 
 /* engine.c */
 struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
@@ -329,8 +76,102 @@ uint64_t gcn__conn_deadline(const struct gcn__conn* conn);
 void gcn__conn_pause(struct gcn__conn* conn, uint64_t rest_ms);
 bool gcn__conn_streams(const struct gcn__conn* conn);
 
+/* steps.c */
+/* What was asked before is moot: the credentials, the token or the channel that
+ * it was asked with are not the present ones.  Its answer must not be taken for
+ * the next one's. */
+void gcn__steps_cancel(struct gcn__conn* conn);
+/* CONNECTING waits for the line. */
+void gcn__steps_await(struct gcn__line* line);
+
+/* naming.c: the channels dialect's messages. */
+void gcn__naming_text(struct gcn__conn* conn,
+                      const struct gcn__ws_message* message);
+
+/* batches.c: the stream dialect's. */
+void gcn__batches_text(struct gcn__conn* conn,
+                       const struct gcn__ws_message* message);
+bool gcn__batches_more(struct gcn__conn* conn);
+struct gcn__event gcn__batches_event(const struct gcn__conn* conn);
+
+/* flow.c */
+/* The stream is open and its subscriptions sent: the next sign of life counts
+ * as the confirmation. */
+void gcn__flow_alive(struct gcn__conn* conn);
+void gcn__flow_inherit(const struct gcn__conn* old, struct gcn__conn* next);
+void gcn__flow_deinit(struct gcn__conn* conn);
+/* The service ended the stream over the token. */
+enum gcn__input gcn__flow_stale(struct gcn__conn* conn);
+/* Empties a text of the service that holds a secret of ours. */
+void gcn__flow_hide(const struct gcn__conn* conn, char* text);
+/* What a refusal is now: it calls for one pre-flight, then it stands. */
+enum gcn__meaning gcn__flow_sober(const struct gcn__conn* conn,
+                                  struct gcn__judgement judgement);
+/* The lines are dropped: what was in hand is gone. */
+void gcn__flow_drop(struct gcn__conn* conn);
+/* The token of the attempt is of no use any more. */
+void gcn__flow_reject(struct gcn__conn* conn);
+static inline bool gcn__engine_flows(const struct gcn__engine* engine) {
+  return engine->dialect == &gcn__dialect_stream;
+}
+
+/* preflight.c */
+/* The request holds those that are not refused: notes which they are. */
+void gcn__preflight_ask(struct gcn__conn* conn);
+/* How many they would be. */
+size_t gcn__preflight_askable(const struct gcn__conn* conn);
+/* How many there are, refused ones too. */
+size_t gcn__preflight_wanted(const struct gcn__conn* conn);
+/* The array of those, or of all that are wanted. */
+int gcn__preflight_write(struct gcn__conn* conn, bool all,
+                         struct gcn__buf* body);
+/* Takes the document over. */
+void gcn__preflight_take(struct gcn__conn* conn, struct gcn__json* body);
+/* What was asked for is permitted. */
+void gcn__preflight_grant(struct gcn__conn* conn);
+bool gcn__preflight_next(struct gcn__conn* conn, struct gcn__effect* effect);
+
+/* cursor.c */
+/* Before the first batch is through there is no position but its first event's
+ * id ("lastProcessedEventId", PROTOCOL §6.1).  True if it is now one. */
+bool gcn__cursor_begin(struct gcn__conn* conn);
+/* A message has been handed on in full. */
+void gcn__cursor_advance(struct gcn__conn* conn);
+/* An event was new on this stream. */
+void gcn__cursor_lead(struct gcn__conn* conn);
+/* The stream is no more. */
+void gcn__cursor_leave(struct gcn__conn* conn);
+/* 0 or GCN__ENOMEM; an error has changed nothing. */
+int gcn__cursor_set(struct gcn__shard* shard, const struct gcn__mem* mem,
+                    struct gcn__span text, bool is_time);
+void gcn__cursor_clear(struct gcn__shard* shard, const struct gcn__mem* mem);
+/* A stream that went on at a position has missed nothing, unless the service
+ * says otherwise: then the gap is in doubt until events follow.  False: it is a
+ * gap. */
+bool gcn__cursor_went_on(struct gcn__shard* shard, const struct gcn__conn* conn,
+                         const struct gcn__gap* gap);
+/* The stream is no more, or no longer the shard's: what is in doubt stays so
+ * for the next one. */
+void gcn__cursor_pass_doubt(struct gcn__shard* shard,
+                            const struct gcn__conn* conn);
+/* The service does not have the position: what was in doubt is a gap. */
+void gcn__cursor_lost(struct gcn__conn* conn);
+
+/* event.c */
+/* Words both 0 if none could be made. */
+struct gcn__key gcn__event_key(const struct gcn__conn* conn,
+                               const struct gcn__event* event);
+
 /* channel.c */
 void gcn__channel_forget(struct gcn__conn* conn);
+/* By its backing: whose it is, and when it has to be replaced. */
+void gcn__channel_date(struct gcn__conn* conn);
+/* When what was made with this backing has to be replaced. */
+uint64_t gcn__channel_due(struct gcn__engine* engine,
+                          const struct gcn__backing* backing);
+/* The channel of the last run.  0, or an error that has changed nothing. */
+int gcn__channel_restore(struct gcn__conn* conn,
+                         const struct gcn__restored* restored);
 /* Its host was not reached. */
 void gcn__channel_missed(struct gcn__conn* conn);
 /* The request for one goes out. */
@@ -350,7 +191,7 @@ void gcn__shard_start(struct gcn__engine* engine, struct gcn__shard* shard);
 /* The streams are not wanted any more: nobody takes over from anybody. */
 void gcn__shard_stop(struct gcn__engine* engine);
 void gcn__shard_init(struct gcn__engine* engine, unsigned index);
-void gcn__shard_deinit(struct gcn__shard* shard);
+void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem);
 struct gcn__shard* gcn__shard_of(const struct gcn__conn* conn);
 /* Whether what this connection does is the shard's own story. */
 bool gcn__shard_leads(const struct gcn__conn* conn);
@@ -365,7 +206,7 @@ void gcn__shard_stepped(struct gcn__conn* conn);
 /* The stream is about to be opened.  0 or GCN__ENOMEM. */
 int gcn__shard_opens(struct gcn__conn* conn);
 /* False: the event has been delivered by the other stream. */
-bool gcn__shard_first(struct gcn__conn* conn);
+bool gcn__shard_first(struct gcn__conn* conn, const struct gcn__event* event);
 /* The attempt begins: whether the channel has to be a new one. */
 bool gcn__shard_renews(struct gcn__conn* conn);
 /* How long until the next attempt, as far as the user is concerned. */
@@ -406,16 +247,19 @@ void gcn__conn_slept(struct gcn__conn* conn, uint64_t slept_ms);
 void gcn__doubt_read(struct gcn__conn* conn, size_t size, uint64_t rest_ms);
 /* Everything has been read and acted on. */
 void gcn__doubt_drained(struct gcn__conn* conn);
-/* What is produced from now on is proven by an answer to a ping. */
-void gcn__doubt_begin(struct gcn__conn* conn);
+/* What is produced from now on is proven by an answer to a ping; an urgent one
+ * is sent even if the last was of late. */
+void gcn__doubt_begin(struct gcn__conn* conn, bool urgent);
 
 /* verbs.c */
 void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step);
 /* What the channel has lost is known, up to a few seconds. */
 bool gcn__conn_sure(const struct gcn__conn* conn);
-/* Sends a text ping on the open stream. */
-void gcn__conn_probe(struct gcn__conn* conn);
+/* Pings in a row were not answered: the stream is given up. */
+void gcn__conn_unanswered(struct gcn__conn* conn);
+/* Asks for an answer on the open stream, unless one was asked for of late. */
+void gcn__conn_probe(struct gcn__conn* conn, bool urgent);
 /* CONNECTING: posts LINKED when every awaited line is ready. */
 void gcn__conn_ready(struct gcn__conn* conn);
 /* The token that was waited for is held. */
@@ -463,6 +307,8 @@ void gcn__audit_repaired(struct gcn__conn* conn);
 
 /* inbound.c.  True if something happened: look at inbox and ring again. */
 bool gcn__inbound_read(struct gcn__line* line);
+/* A message on the stream is of no form we know. */
+void gcn__inbound_garbage(struct gcn__conn* conn);
 
 /* failure.c */
 void gcn__failure_clear(struct gcn__failure* failure);

@@ -45,7 +45,9 @@ static void withdraw_open(struct gcn__engine* engine,
 const struct gcn__url* gcn__line_url(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login;
-  case GCN__WIRE_STREAM: return &line->conn->channel.uri;
+  case GCN__WIRE_STREAM:
+    if (gcn__engine_flows(line->engine)) break; /* the API's own host */
+    return &line->conn->channel.uri;
   case GCN__WIRE_API:
   case GCN__WIRE_COUNT: break;
   }
@@ -55,7 +57,9 @@ const struct gcn__url* gcn__line_url(const struct gcn__line* line) {
 static const struct gcn__proxy* proxy_of(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login_proxy;
-  case GCN__WIRE_STREAM: return &line->conn->channel.proxy;
+  case GCN__WIRE_STREAM:
+    if (gcn__engine_flows(line->engine)) break;
+    return &line->conn->channel.proxy;
   case GCN__WIRE_API:
   case GCN__WIRE_COUNT: break;
   }

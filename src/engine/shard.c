@@ -13,7 +13,6 @@
 
 #include "base/err.h"
 #include "base/time.h"
-#include "codec/digest.h"
 
 enum {
   ASK_STEP_MS = 1000,        /* between questions to the predecessor */
@@ -26,15 +25,21 @@ void gcn__shard_init(struct gcn__engine* engine, unsigned index) {
   struct gcn__shard* shard = &engine->shards[index];
   *shard = (struct gcn__shard){.revision = shard->revision,
                                .began = shard->began,
+                               .position = shard->position,
+                               .position_is_time = shard->position_is_time,
+                               .gaps = shard->gaps,
                                .start_ms = GCN__NEVER,
                                .topics_due_ms = GCN__NEVER,
                                .dedup_end_ms = GCN__NEVER};
   gcn__dedup_init(&shard->dedup, &engine->mem);
+  gcn__seen_init(&shard->unnamed, &engine->mem, GCN__SEEN_COUNT);
   if (index >= engine->shard_end) engine->shard_end = index + 1;
 }
 
-void gcn__shard_deinit(struct gcn__shard* shard) {
+void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem) {
   gcn__dedup_deinit(&shard->dedup);
+  gcn__seen_deinit(&shard->unnamed);
+  gcn__cursor_clear(shard, mem);
 }
 
 struct gcn__shard* gcn__shard_of(const struct gcn__conn* conn) {
@@ -127,6 +132,8 @@ static void take_over(struct gcn__shard* shard) {
       gcn__time_max(next->session.proof_ms, old->session.proof_ms);
   shard->primary = next;
   shard->successor = NULL;
+  gcn__cursor_pass_doubt(shard, old);
+  gcn__flow_inherit(old, next);
   dismiss(old);
 }
 
@@ -170,6 +177,8 @@ static void tell_rotation(struct gcn__conn* old, struct gcn__conn* next,
 
 /* It was asked for the topics as they are now. */
 static bool is_whole(const struct gcn__conn* conn) {
+  /* What changed meanwhile is another rotation's. */
+  if (gcn__engine_flows(conn->engine)) return true;
   return conn->channel.revision == gcn__shard_of(conn)->revision;
 }
 
@@ -178,18 +187,33 @@ void gcn__shard_lost(struct gcn__conn* conn, enum gcn__input cause) {
   struct gcn__shard* shard = gcn__shard_of(conn);
   struct gcn__conn* other =
       gcn__shard_leads(conn) ? shard->successor : shard->primary;
+  bool led = gcn__shard_leads(conn);
   bool covered = gcn__conn_streams(other);
   uint64_t covered_ms = covered ? other->session.confirmed_ms : GCN__NEVER;
   bool over = other == shard->successor && covered;
   /* It went because nobody wants its topics any more, or they are in the hands
    * of another connection already. */
   if (conn->leaving && cause != GCN__INPUT_RETIRE) return;
+  if (gcn__engine_flows(engine)) gcn__flow_drop(conn);
   if (over) take_over(shard);
+  /* A sign of life says nothing of what the service could not send. */
+  uint64_t proof_ms = conn->session.proof_ms;
+  if (shard->lag_ms != 0) proof_ms = gcn__time_min(proof_ms, shard->lag_ms);
   struct gcn__gap gap;
   bool missed =
-      gcn__gaps_lose(&shard->gaps, conn->session.proof_ms,
-                     engine->settings.latency_max_ms, covered_ms, cause, &gap);
+      gcn__gaps_lose(&shard->gaps, proof_ms, engine->settings.latency_max_ms,
+                     covered_ms, cause, &gap);
+  /* A successor that goes has served nothing alone. */
+  bool alone = led || cause == GCN__INPUT_RETIRE;
+  if (alone && gcn__engine_flows(engine)) {
+    /* A stream that goes on from here has to make up for the time since. */
+    bool live = covered && !other->flow.resumed;
+    shard->lag_ms = live ? 0 : proof_ms;
+  }
+  if (missed)
+    missed = alone && !gcn__cursor_went_on(shard, covered ? other : NULL, &gap);
   if (missed) gcn__shard_tell_gap(conn, &gap);
+  gcn__cursor_pass_doubt(shard, conn);
   bool retired = over || cause == GCN__INPUT_RETIRE;
   if (!retired) return;
   gcn__audit_repaired(conn); /* the successor's channel is whole */
@@ -208,7 +232,7 @@ void gcn__shard_confirmed(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
   struct gcn__shard* shard = gcn__shard_of(conn);
   if (!gcn__shard_leads(conn)) {
-    gcn__conn_probe(conn);
+    gcn__conn_probe(conn, false);
     shard->ask_ms =
         gcn__time_add(engine->now_ms, engine->settings.latency_max_ms);
     shard->overlap_end_ms =
@@ -218,9 +242,11 @@ void gcn__shard_confirmed(struct gcn__conn* conn) {
   if (conn->moves) gcn__shard_rotate(conn, conn->move_cause);
   conn->moves = false;
   struct gcn__gap gap;
+  if (shard->doubter == conn) shard->doubt.to_ms = engine->now_ms;
+  if (!conn->flow.resumed) shard->lag_ms = 0; /* it is told */
   if (!gcn__gaps_end(&shard->gaps, engine->now_ms, &gap)) return;
   engine->counters.last_outage_ms = engine->now_ms - conn->lost_ms;
-  gcn__shard_tell_gap(conn, &gap);
+  if (!gcn__cursor_went_on(shard, conn, &gap)) gcn__shard_tell_gap(conn, &gap);
 }
 
 int gcn__shard_opens(struct gcn__conn* conn) {
@@ -231,35 +257,13 @@ int gcn__shard_opens(struct gcn__conn* conn) {
   return gcn__dedup_begin(&shard->dedup);
 }
 
-/* The parts are digested one by one, so that none can pass for another and no
- * message is too long. */
-static bool digest_event(struct gcn__conn* conn, struct gcn__dedup_key* key) {
-  struct gcn__engine* engine = conn->engine;
-  const struct gcn__envelope* message = &conn->message;
-  const struct gcn__span parts[] = {message->topic, message->correlation_id,
-                                    message->body};
-  enum { PART_COUNT = sizeof parts / sizeof parts[0] };
-  unsigned char text[sizeof engine->salt + PART_COUNT * GCN__SHA256_SIZE];
-  unsigned char digest[GCN__SHA256_SIZE];
-  memcpy(text, engine->salt, sizeof engine->salt);
-  for (size_t i = 0; i < PART_COUNT; i++) {
-    unsigned char* to = text + sizeof engine->salt + i * GCN__SHA256_SIZE;
-    if (!gcn__sha256(parts[i], to)) return false;
-  }
-  if (!gcn__sha256(gcn__span((const char*)text, sizeof text), digest)) {
-    return false;
-  }
-  memcpy(key->words, digest, sizeof key->words);
-  if (key->words[1] == 0) key->words[0] |= 1; /* 0, 0 marks a free entry */
-  return true;
-}
-
-bool gcn__shard_first(struct gcn__conn* conn) {
+bool gcn__shard_first(struct gcn__conn* conn, const struct gcn__event* event) {
   struct gcn__shard* shard = gcn__shard_of(conn);
-  struct gcn__dedup_key key;
   if (!gcn__dedup_active(&shard->dedup)) return true;
+  struct gcn__key key = event->key;
+  if (!gcn__key_is(&key)) key = gcn__event_key(conn, event);
   /* Without memory for the digest twice is better than never. */
-  if (!digest_event(conn, &key)) return true;
+  if (!gcn__key_is(&key)) return true;
   if (gcn__dedup_first(&shard->dedup, key, conn->side)) return true;
   shard->duplicates++;
   conn->engine->counters.duplicates++;
@@ -295,6 +299,10 @@ static bool proven(const struct gcn__engine* engine,
   const struct gcn__conn* next = shard->successor;
   uint64_t since_ms =
       gcn__time_add(next->whole_ms, engine->settings.latency_max_ms);
+  if (next->flow.resumed) {
+    /* It repeats what the other one has not shown yet. */
+    return next->session.alive && is_whole(next) && since_ms <= engine->now_ms;
+  }
   return next->session.alive && is_whole(next) &&
          shard->primary->answered_ms >= since_ms;
 }
@@ -303,6 +311,7 @@ static bool proven(const struct gcn__engine* engine,
 static bool hand_over(struct gcn__engine* engine, struct gcn__shard* shard) {
   if (!overlaps(shard) || engine->paused) return false;
   struct gcn__conn* old = shard->primary;
+  if (old->flow.reading) return false; /* it has more to tell */
   bool late = shard->overlap_end_ms <= engine->now_ms;
   if (late || proven(engine, shard)) {
     take_over(shard);
@@ -311,7 +320,7 @@ static bool hand_over(struct gcn__engine* engine, struct gcn__shard* shard) {
   }
   if (shard->ask_ms > engine->now_ms) return false;
   shard->ask_ms = gcn__time_add(engine->now_ms, ASK_STEP_MS);
-  gcn__conn_probe(old);
+  gcn__conn_probe(old, false);
   return true;
 }
 
@@ -323,15 +332,6 @@ void gcn__shard_resumed(struct gcn__engine* engine) {
     shard->ask_ms = engine->now_ms;
     shard->overlap_end_ms =
         gcn__time_add(engine->now_ms, engine->settings.overlap_ms);
-  }
-}
-
-void gcn__shard_slept(struct gcn__engine* engine, uint64_t slept_ms) {
-  unsigned index = 0;
-  struct gcn__shard* shard;
-  while ((shard = gcn__shard_next(engine, &index)) != NULL) {
-    if (shard->topics_due_ms == GCN__NEVER) continue;
-    shard->topics_due_ms -= gcn__time_min(shard->topics_due_ms, slept_ms);
   }
 }
 
@@ -472,13 +472,17 @@ static void tell_end(struct gcn__conn* conn) {
   tell_step(conn, GCN__INPUT_TOPICS, last, GCN__STATE_IDLE);
 }
 
-static void give_up_shard(struct gcn__shard* shard) {
+static void give_up_shard(struct gcn__engine* engine,
+                          struct gcn__shard* shard) {
   tell_end(shard->primary);
   if (shard->successor != NULL) dismiss(shard->successor);
   dismiss(shard->primary);
   shard->primary = NULL;
   shard->successor = NULL;
-  gcn__dedup_deinit(&shard->dedup);
+  shard->front = NULL;
+  shard->doubter = NULL;
+  shard->gaps = (struct gcn__gaps){.open = false};
+  gcn__shard_deinit(shard, &engine->mem);
 }
 
 static void open_shard(struct gcn__engine* engine, unsigned index) {
@@ -499,7 +503,7 @@ void gcn__shard_replan(struct gcn__engine* engine) {
   for (unsigned i = 1; i < GCN__SHARD_COUNT_MAX; i++) {
     struct gcn__shard* shard = &engine->shards[i];
     bool live = gcn__planner_is_live(&engine->planner, i);
-    if (!live && shard->primary != NULL) give_up_shard(shard);
+    if (!live && shard->primary != NULL) give_up_shard(engine, shard);
     if (live && shard->primary == NULL) open_shard(engine, i);
   }
 }
@@ -513,9 +517,16 @@ static bool stays(const struct gcn__conn* conn, const struct gcn__conn* next) {
          channel->rotate_ms > conn->engine->now_ms;
 }
 
+/* The wish binds the whole client, and its successor is on its way. */
+static bool is_told_to_wait(const struct gcn__conn* conn) {
+  return gcn__engine_flows(conn->engine) &&
+         conn->session.not_before_ms > conn->engine->now_ms;
+}
+
 uint64_t gcn__shard_retry_in(const struct gcn__conn* conn) {
   const struct gcn__conn* next = gcn__shard_of(conn)->successor;
-  if (next == NULL || stays(conn, next)) return conn->session.delay_ms;
+  bool waits = next == NULL || stays(conn, next) || is_told_to_wait(conn);
+  if (waits) return conn->session.delay_ms;
   if (next->session.state != GCN__STATE_BACKING_OFF) return 0;
   uint64_t at_ms = gcn__time_max(next->session.deadlines_ms[GCN__TIMER_RETRY],
                                  conn->session.not_before_ms);
@@ -560,16 +571,18 @@ void gcn__shard_stepped(struct gcn__conn* conn) {
      * acted, after another one for a while. */
     shard->rotate = true;
     shard->rotate_ms = again_after_refusal(conn->engine);
+    gcn__flow_inherit(next, shard->primary);
     shard->successor = NULL;
     dismiss(next);
   } else if (conn == shard->primary && state == GCN__STATE_REFUSED) {
     shard->successor = NULL;
     dismiss(next);
   } else if (conn == shard->primary && state == GCN__STATE_BACKING_OFF &&
-             stays(conn, next)) {
+             (stays(conn, next) || is_told_to_wait(conn))) {
     /* What was announced has happened; another wish waits for the stream. */
     conn->moves = shard->rotate_cause != GCN__INPUT_MOVING;
     conn->move_cause = shard->rotate_cause;
+    gcn__flow_inherit(next, conn);
     shard->successor = NULL;
     dismiss(next);
   } else if (conn == shard->primary && state == GCN__STATE_BACKING_OFF) {

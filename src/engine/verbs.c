@@ -13,8 +13,6 @@
 
 enum {
   REVOKED_AGAIN_MS = 30000, /* all connections are told within this */
-  SURE_MS = 30000,          /* topics known to be there stay there so long */
-  LOOKS_MAX = 4, /* that fail in a row, until a change is put without one */
 };
 
 /* What was about to be said by this attempt is stale with it. */
@@ -22,6 +20,7 @@ static void do_drop(struct gcn__conn* conn, enum gcn__input input) {
   bool abort = gcn__input_origin(input) == GCN__ORIGIN_TIMER;
   gcn__line_drop(&conn->api, abort);
   gcn__line_drop(&conn->stream, abort);
+  gcn__flow_drop(conn);
   conn->inbox_count = 0;
   conn->waits_token = false;
   conn->api_idle_ms = GCN__NEVER;
@@ -32,6 +31,7 @@ static void do_drop(struct gcn__conn* conn, enum gcn__input input) {
 static void do_reject(struct gcn__conn* conn, enum gcn__input input) {
   struct gcn__keeper* keeper = &conn->engine->keeper;
   conn->channel.complete = false;
+  gcn__flow_reject(conn);
   if (input == GCN__INPUT_REVOKED) {
     /* Each connection is told; the token may have been replaced meanwhile. */
     uint64_t now_ms = conn->engine->now_ms;
@@ -46,51 +46,10 @@ static void do_reject(struct gcn__conn* conn, enum gcn__input input) {
   gcn__token_reject(&keeper->token);
 }
 
-static void await_line(struct gcn__line* line) {
-  line->awaited = true;
-  gcn__line_open(line);
-}
-
-/* The service keeps the topics with the channel: a stream that breaks is made
- * again without a single request, as long as the channel is believed to be as
- * it was left.  Now and then, and when its host can't be reached, the API is
- * asked, too. */
-static bool takes_over_channel(const struct gcn__conn* conn) {
-  const struct gcn__channel* channel = &conn->channel;
-  const struct gcn__shard* shard = gcn__shard_of(conn);
-  return channel->known && channel->complete &&
-         channel->revision == shard->revision &&
-         channel->misses < GCN__CHANNEL_FAILURES_MAX &&
-         channel->streams < conn->engine->settings.reuse_max;
-}
-
-static bool channel_expired(const struct gcn__conn* conn) {
-  const struct gcn__engine* engine = conn->engine;
-  const struct gcn__channel* channel = &conn->channel;
-  return channel->failures >= GCN__CHANNEL_FAILURES_MAX ||
-         channel->rotate_ms <= engine->now_ms ||
-         channel->identity != engine->keeper.identity;
-}
-
-/* Opens links to every host that this attempt will need, side by side. */
 static void do_dial(struct gcn__conn* conn) {
-  struct gcn__engine* engine = conn->engine;
   gcn__failure_clear(&conn->failure);
-  engine->counters.attempts++;
-  bool renews = gcn__shard_renews(conn);
-  bool expired = conn->channel.known && channel_expired(conn);
-  if (renews || expired) gcn__channel_forget(conn);
-  conn->confirmed = takes_over_channel(conn);
-  conn->session.reused = conn->confirmed;
-  if (conn->confirmed) {
-    conn->sent_revision = conn->channel.revision;
-  } else {
-    if (!gcn__keeper_usable(engine)) gcn__keeper_want(conn);
-    /* A token that can't be had needs no links. */
-    if (conn->failure.error != 0) return;
-    await_line(&conn->api);
-  }
-  if (conn->channel.known) await_line(&conn->stream);
+  conn->engine->counters.attempts++;
+  conn->engine->dialect->dial(conn);
 }
 
 void gcn__conn_ready(struct gcn__conn* conn) {
@@ -99,16 +58,8 @@ void gcn__conn_ready(struct gcn__conn* conn) {
   gcn__conn_post(conn, GCN__INPUT_LINKED);
 }
 
-/* What was asked before is moot: the credentials, the token or the channel that
- * it was asked with are not the present ones.  Its answer must not be taken for
- * the next one's. */
-static void cancel_calls(struct gcn__conn* conn) {
-  if (conn->api.call.op != GCN__OP_NONE) gcn__line_drop(&conn->api, true);
-  if (conn->stream.call.op != GCN__OP_NONE) gcn__line_drop(&conn->stream, true);
-}
-
 static void do_auth(struct gcn__conn* conn) {
-  cancel_calls(conn);
+  gcn__steps_cancel(conn);
   conn->waits_token = false;
   bool needless = conn->confirmed && conn->channel.known;
   if (needless || gcn__keeper_usable(conn->engine)) {
@@ -118,20 +69,12 @@ static void do_auth(struct gcn__conn* conn) {
   }
 }
 
-/* The audit first: a request that puts the topics would hide what it finds. */
-static void begin_background(struct gcn__conn* conn) {
-  bool audit = conn->wants_audit;
-  if (audit) conn->wants_audit = false;
-  if (!audit) conn->resync = false;
-  gcn__call_begin(&conn->api, audit ? GCN__OP_AUDIT : GCN__OP_TOPICS);
-}
-
 void gcn__conn_token(struct gcn__conn* conn) {
   conn->waits_token = false;
   if (conn->session.state == GCN__STATE_AUTHENTICATING) {
     gcn__conn_post(conn, GCN__INPUT_TOKEN);
   } else if (conn->session.state == GCN__STATE_STREAMING) {
-    begin_background(conn);
+    conn->engine->dialect->background(conn);
   }
 }
 
@@ -146,36 +89,6 @@ void gcn__conn_no_token(struct gcn__conn* conn, enum gcn__input input) {
   }
 }
 
-/* From the request on after which the channel may speak, duplicates are
- * possible; not sooner, or an event that only the other stream has shown would
- * be held against a later one that is equal to it. */
-static void begin_speaking(struct gcn__conn* conn, enum gcn__op op) {
-  bool upgrade = op == GCN__OP_UPGRADE;
-  bool speaks = upgrade == conn->confirmed;
-  if (!speaks || gcn__shard_opens(conn) == 0) {
-    gcn__call_begin(upgrade ? &conn->stream : &conn->api, op);
-    return;
-  }
-  gcn__failure_set(&conn->failure, GCN__ENOMEM, GCN__LAYER_CLIENT, op,
-                   "out of memory");
-  gcn__conn_post(conn, GCN__INPUT_WEATHER);
-}
-
-/* The steps in their order: channel, socket, topics.  Connecting first loses
- * nothing that fires between subscription and socket (PROTOCOL §3.1). */
-static void do_subscribe(struct gcn__conn* conn) {
-  cancel_calls(conn);
-  if (!conn->channel.known) {
-    gcn__call_begin(&conn->api, GCN__OP_CHANNEL);
-  } else if (conn->stream.wire.phase != GCN__WIRE_OPEN) {
-    begin_speaking(conn, GCN__OP_UPGRADE);
-  } else if (!conn->confirmed) {
-    begin_speaking(conn, GCN__OP_TOPICS);
-  } else {
-    gcn__conn_post(conn, GCN__INPUT_CONFIRMED);
-  }
-}
-
 static void do_confirm(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
   engine->counters.streams++;
@@ -186,110 +99,38 @@ static void do_confirm(struct gcn__conn* conn) {
   gcn__shard_confirmed(conn);
   gcn__failure_clear(&conn->failure);
   conn->api_idle_ms = gcn__time_add(engine->now_ms, GCN__API_IDLE_MS);
-  if (gcn__shard_of(conn)->revision != conn->sent_revision) {
-    gcn__conn_post(conn, GCN__INPUT_TOPICS);
-  }
-}
-
-/* Not with the token of another client: the service would say that it knows no
- * such channel. */
-static bool foreign(const struct gcn__conn* conn) {
-  return conn->channel.identity != conn->engine->keeper.identity;
-}
-
-/* One call at a time; what is wanted meanwhile waits for its end. */
-static void do_background(struct gcn__conn* conn) {
-  struct gcn__engine* engine = conn->engine;
-  bool busy = conn->api.call.op != GCN__OP_NONE || conn->waits_token;
-  if (busy || foreign(conn)) return;
-  if (gcn__keeper_usable(engine)) {
-    begin_background(conn);
-  } else if (!engine->keeper.refused) { /* else new credentials try again */
-    gcn__keeper_want(conn);
-  }
-}
-
-bool gcn__conn_sure(const struct gcn__conn* conn) {
-  if (conn->drift_ms != GCN__NEVER) return true; /* of the contrary */
-  uint64_t sure_ms = gcn__time_add(conn->known_ms, SURE_MS);
-  return sure_ms >= conn->engine->now_ms;
-}
-
-static void do_audit(struct gcn__conn* conn) {
-  conn->wants_audit = true;
-  do_background(conn);
-}
-
-/* A change does not wait for ever for a look that can't be had: what the
- * request may hide is a possible gap. */
-static void look_no_more(struct gcn__conn* conn) {
-  if (!conn->wants_audit || !conn->resync) return;
-  conn->wants_audit = false;
-  conn->drift_ms = gcn__time_min(conn->drift_ms, conn->known_ms);
-  conn->drift_all = true;
-}
-
-/* An audit that failed is tried again as such.  What the service has lost since
- * the last look would be hidden by the request that puts it again, so it is
- * looked at first. */
-static void do_sync(struct gcn__conn* conn) {
   bool changed = gcn__shard_of(conn)->revision != conn->sent_revision;
-  if (changed || !conn->wants_audit) conn->resync = true;
-  if (!gcn__conn_sure(conn)) conn->wants_audit = true;
-  if (conn->session.sync_failures >= LOOKS_MAX) look_no_more(conn);
-  do_background(conn);
+  bool more = conn->channel.untold || conn->flow.stale_id != NULL;
+  if (changed || more) gcn__conn_post(conn, GCN__INPUT_TOPICS);
+  conn->channel.untold = false;
 }
 
 static void do_deliver(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
-  const struct gcn__envelope* message = &conn->message;
-  if (!gcn__shard_first(conn)) return;
+  struct gcn__event event = engine->dialect->event(conn);
+  bool wanted = engine->keys || gcn__engine_flows(engine) ||
+                engine->seen_until_ms > engine->now_ms;
+  if (wanted) event.key = gcn__event_key(conn, &event);
+  if (!engine->dialect->first(conn, &event)) return;
   engine->counters.events++;
-  engine->counters.event_bytes += conn->message_text.size;
+  engine->counters.event_bytes += event.message.size;
   engine->counters.last_event_ms = engine->now_ms;
+  event.sequence = engine->counters.events;
   struct gcn__effect* effect = gcn__engine_emit(engine, GCN__EFFECT_EVENT);
   effect->wire = conn->stream.index;
-  effect->event = (struct gcn__event){
-      .topic = message->topic,
-      .body = message->body,
-      .correlation_id = message->correlation_id,
-      .version = message->version,
-      .message = conn->message_text,
-      .sequence = engine->counters.events,
-      .generation = conn->channel.generation,
-      .connection = conn->connection,
-  };
+  effect->event = event;
 }
 
-void gcn__conn_probe(struct gcn__conn* conn) {
-  struct gcn__wire* wire = &conn->stream.wire;
-  if (wire->phase != GCN__WIRE_OPEN) return;
-  int error = gcn__wire_write_frame(wire, &conn->engine->scratch, GCN__WS_TEXT,
-                                    gcn__channels_ping());
-  /* If even this fails, the silence deadline judges. */
-  if (error != 0) return;
-  conn->ping_ms = conn->engine->now_ms;
-  conn->pings++;
+void gcn__conn_unanswered(struct gcn__conn* conn) {
+  gcn__failure_set(&conn->failure, GCN_ESILENT, GCN__LAYER_CLIENT,
+                   GCN__OP_STREAM, "%u pings in a row were not answered",
+                   conn->pongs_missed);
+  gcn__conn_post(conn, GCN__INPUT_WEATHER);
 }
 
-/* Pings of RFC 6455: one per ping_ms; while one is unanswered the next comes
- * after ping_answer_ms; the last of pings_missed_max is the verdict. */
-static void do_ping(struct gcn__conn* conn) {
-  struct gcn__engine* engine = conn->engine;
-  const struct gcn__settings* settings = &engine->settings;
-  struct gcn__wire* wire = &conn->stream.wire;
-  if (conn->pongs_missed >= settings->pings_missed_max && !engine->paused) {
-    gcn__failure_set(&conn->failure, GCN_ESILENT, GCN__LAYER_CLIENT,
-                     GCN__OP_STREAM, "%u pings in a row were not answered",
-                     conn->pongs_missed);
-    gcn__conn_post(conn, GCN__INPUT_WEATHER);
-    return;
-  }
-  (void)gcn__wire_write_frame(wire, &engine->scratch, GCN__WS_PING,
-                              GCN__SPAN(""));
-  if (!engine->paused) conn->pongs_missed++;
-  conn->session.deadlines_ms[GCN__TIMER_PING] =
-      gcn__time_add(engine->now_ms, settings->ping_answer_ms);
+void gcn__conn_probe(struct gcn__conn* conn, bool urgent) {
+  if (conn->stream.wire.phase != GCN__WIRE_OPEN) return;
+  conn->engine->dialect->probe(conn, urgent);
 }
 
 static void do_goodbye(struct gcn__conn* conn) {
@@ -297,6 +138,7 @@ static void do_goodbye(struct gcn__conn* conn) {
   conn->waits_token = false;
   conn->api_idle_ms = GCN__NEVER;
   gcn__line_drop(&conn->api, true);
+  gcn__flow_drop(conn);
   struct gcn__wire* wire = &conn->stream.wire;
   if (wire->phase == GCN__WIRE_OPEN && !wire->ended) {
     int error = gcn__wire_write_close(wire, &conn->engine->scratch,
@@ -314,7 +156,8 @@ static void tell_state(struct gcn__conn* conn, enum gcn__input input,
   enum gcn__origin origin = gcn__input_origin(input);
   /* A retry's failure is that of the next input. */
   bool failed = conn->failure.error != 0 && input != GCN__INPUT_RETRY_DUE &&
-                (origin == GCN__ORIGIN_PEER || origin == GCN__ORIGIN_TIMER);
+                (origin == GCN__ORIGIN_PEER || origin == GCN__ORIGIN_TIMER ||
+                 input == GCN__INPUT_UNREADABLE);
   bool waits = step->to == GCN__STATE_BACKING_OFF;
   struct gcn__effect* effect = gcn__engine_emit(engine, GCN__EFFECT_STATE);
   effect->wire = conn->stream.index;
@@ -371,22 +214,23 @@ static void note_slow_host(struct gcn__conn* conn) {
 void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step) {
   uint32_t verbs = step->verbs;
+  const struct gcn__dialect* dialect = conn->engine->dialect;
   note_loss(conn, step);
   if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) note_slow_host(conn);
   if (verbs & GCN__VERB_DROP) do_drop(conn, input);
   if (verbs & GCN__VERB_REJECT) do_reject(conn, input);
-  if (verbs & GCN__VERB_FORGET) gcn__channel_forget(conn);
+  if (verbs & GCN__VERB_FORGET) dialect->forget(conn);
   if (verbs & GCN__VERB_LOSE) gcn__shard_lost(conn, input);
   if (verbs & GCN__VERB_DIAL) do_dial(conn);
   if (verbs & GCN__VERB_AUTH) do_auth(conn);
-  if (verbs & GCN__VERB_SUBSCRIBE) do_subscribe(conn);
+  if (verbs & GCN__VERB_SUBSCRIBE) dialect->subscribe(conn);
   if (verbs & GCN__VERB_CONFIRM) do_confirm(conn);
-  if (verbs & GCN__VERB_SYNC) do_sync(conn);
-  if (verbs & GCN__VERB_AUDIT) do_audit(conn);
+  if (verbs & GCN__VERB_SYNC) dialect->sync(conn);
+  if (verbs & GCN__VERB_AUDIT) dialect->audit(conn);
   if (verbs & GCN__VERB_ROTATE) gcn__shard_rotate(conn, input);
   if (verbs & GCN__VERB_DELIVER) do_deliver(conn);
-  if (verbs & GCN__VERB_PROBE) gcn__conn_probe(conn);
-  if (verbs & GCN__VERB_PING) do_ping(conn);
+  if (verbs & GCN__VERB_PROBE) gcn__conn_probe(conn, false);
+  if (verbs & GCN__VERB_PING) dialect->ping(conn);
   if (verbs & GCN__VERB_GOODBYE) do_goodbye(conn);
   bool leads = gcn__shard_leads(conn);
   if (input == GCN__INPUT_HEARTBEAT && step->to == GCN__STATE_STREAMING) {

@@ -32,6 +32,7 @@ void gcn__wire_reset(struct gcn__wire* wire) {
   wire->phase = GCN__WIRE_ABSENT;
   wire->attached = false;
   wire->reused = false;
+  wire->cut = false;
   wire->ended = false;
   wire->pong_pending = false;
   wire->borrowed = (struct gcn__span){NULL, 0};

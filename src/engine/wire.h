@@ -39,6 +39,7 @@ struct gcn__wire {
   enum gcn__wire_phase phase;
   bool attached; /* the driver has, or is opening, a link for it */
   bool reused;   /* an answer has come over this connection before */
+  bool cut;      /* bytes of it are lost: it is of no use any more */
   bool ended;    /* the link is gone; what came before is still read */
   int end_error;
   enum gcn__layer end_layer;

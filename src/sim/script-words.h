@@ -36,8 +36,6 @@ int gcn__script_line_fail(struct gcn__script_line* line, const char* expected);
 int gcn__script_line_fail_back(struct gcn__script_line* line,
                                const char* expected);
 
-/* Decimal digits, at most 10^15. */
-bool gcn__script_number(struct gcn__span text, uint64_t* number);
 /* "0.1%" is 1,000 parts per million; at most 100%. */
 bool gcn__script_percent(struct gcn__span text, uint64_t* ppm);
 /* The word without its quotes and escapes, as a new string; NULL if memory is

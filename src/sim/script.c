@@ -5,9 +5,10 @@
  *   rule    = [trigger ["for" D]] action {"then" action}
  *           | "expect" expectation
  *   trigger = "at" T | "after" COUNTER [N] | "every" (T | N COUNTER"s")
- *           | "random" P"%" | "on" "topic" PATTERN
+ *           | "random" P"%" | "on" ("topic" PATTERN | COUNTER)
  *   action  = verb arguments {"times=" N | "retry-after=" S
- *           | "retry-after-date=" S | "header=" H | "body=" B | "client=" ID}
+ *           | "retry-after-date=" S | "header=" H | "body=" B | "client=" ID
+ *           | "as=" VARIANT}
  *
  * A line that does not follow it is refused as a whole; the script then does
  * not exist.
@@ -15,6 +16,7 @@
 #include "sim/script.h"
 
 #include "base/err.h"
+#include "sim/script-stream.h"
 #include "sim/script-words.h"
 
 #include <stdio.h>
@@ -115,7 +117,8 @@ static bool find_counter(struct gcn__span word, bool plural,
 
 #define COUNTER_WORDS                                                          \
   "event, subscribe, connect, token, channel, rest, request, topics, audit, "  \
-  "upgrade, accept, attempt, eviction or foreign-eviction"
+  "upgrade, accept, attempt, eviction, foreign-eviction, batch, resume, "      \
+  "resume-lost, preflight, ticket, invalid-loop or fast-ping"
 
 static int read_counter(struct parser* parser, bool plural,
                         enum gcn__script_counter* counter) {
@@ -159,10 +162,18 @@ static int read_random(struct parser* parser, struct gcn__script_rule* rule) {
   return fail(parser, "a percentage such as 0.1%");
 }
 
+/* `on connect` is the same as `every 1 connect`. */
 static int read_on(struct parser* parser, struct gcn__script_rule* rule) {
+  struct gcn__span word = gcn__script_line_peek(&parser->line);
+  if (find_counter(word, false, &rule->counter)) {
+    rule->when = GCN__WHEN_EVERY;
+    rule->count = 1;
+    parser->line.at++;
+    return 0;
+  }
   rule->when = GCN__WHEN_ON_TOPIC;
   if (!gcn__script_line_take(&parser->line, "topic")) {
-    return gcn__script_line_fail(&parser->line, "topic");
+    return gcn__script_line_fail(&parser->line, "topic, or what is counted");
   }
   return read_text(parser, &rule->pattern, "a topic pattern");
 }
@@ -277,6 +288,8 @@ static int read_options(struct parser* parser,
       error = read_retry_after(parser, value, true, action);
     } else if (take_key(parser, "client=", &value)) {
       error = read_option_text(parser, value, &action->client);
+    } else if (take_key(parser, "as=", &value)) {
+      error = read_option_text(parser, value, &action->as);
     } else if (take_key(parser, "header=", &value)) {
       error = read_option_text(parser, value, &action->header);
       if (error == 0 && strchr(action->header, ':') == NULL) {
@@ -331,7 +344,7 @@ static const char* check_value(const struct gcn__script_action* action) {
   case GCN__DO_HTTP_HUGE_BODY:
   case GCN__DO_WS_BINARY:
     return n > SIZE_MAX_ANY ? "at most 4194304 bytes" : NULL;
-  default: return NULL;
+  default: return gcn__script_check_stream(action);
   }
 }
 
@@ -339,6 +352,7 @@ static int check_action(struct parser* parser,
                         const struct gcn__script_rule* rule,
                         const struct gcn__script_action* action) {
   const char* expected = check_value(action);
+  if (expected == NULL) expected = gcn__script_check_variant(action);
   if (expected != NULL) return fail(parser, expected);
   if (action->verb == GCN__DO_WS_HANDSHAKE && !is_handshake(action->text)) {
     return fail(parser, "bad-accept, no-accept, two-accepts, no-upgrade, "
@@ -457,6 +471,7 @@ static void clear_rule(const struct gcn__mem* mem,
     free_text(mem, action->header);
     free_text(mem, action->body);
     free_text(mem, action->client);
+    free_text(mem, action->as);
   }
 }
 

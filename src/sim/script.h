@@ -12,6 +12,8 @@
  *   at 60s            secret.rotate "next" 30s client=client-1
  *   after connect     tcp.mute              # the 101, and never a byte more
  *   every 10m         topic.drift 2 "v2.users.*"     # silently
+ *   on connect        batch.form bare times=3   # the same as every 1 connect
+ *   at 90s            subscription.delete "routing.queueEvents@q" as=close,http
  *   expect reconnect within 5s          # a failed one is exit code 8
  *   expect retry-after single           # see sim/ledger.h
  *   expect no more-than 0 foreign-evictions per 1d
@@ -57,7 +59,16 @@ enum gcn__script_when {
   X(ACCEPT, "accept")            /* TCP connections */                         \
   X(ATTEMPT, "attempt")          /* groups of them that came together */       \
   X(EVICTION, "eviction")        /* channels that the 20 rule took */          \
-  X(FOREIGN, "foreign-eviction") /* those of another client instance */
+  X(FOREIGN, "foreign-eviction") /* those of another client instance */        \
+  X(BATCH, "batch")              /* batches of the stream dialect */           \
+  X(RESUME, "resume")            /* streams that went on where they were */    \
+  X(RESUME_LOST, "resume-lost")  /* positions that were not there */           \
+  X(PREFLIGHT, "preflight")      /* answered ones */                           \
+  X(TICKET, "ticket")            /* subscription tokens given */               \
+  X(INVALID_LOOP,                                                              \
+    "invalid-loop")         /* upgrades refused once more for the same   \
+                                   * subscription */     \
+  X(FAST_PING, "fast-ping") /* pings of clients that came too soon */
 
 enum gcn__script_counter {
 #define GCN__SCRIPT_COUNTER_ENUM(name, word) GCN__COUNT_##name,
@@ -135,6 +146,22 @@ enum gcn__script_counter {
   X(TOPIC_DRIFT, "topic.drift", "n[s]")                                        \
   X(DUP, "dup", "n")                                                           \
   X(BYTE_DELAY, "byte.delay", "d")                                             \
+  X(STREAM_CLOSE, "stream.close", "n[s]")                                      \
+  X(SUBSCRIPTION_DELETE, "subscription.delete", "s")                           \
+  X(SUBSCRIPTION_RESTORE, "subscription.restore", "s")                         \
+  X(IP_BLOCK, "ip.block", "d")                                                 \
+  X(RATE_LIMIT, "rate.limit", "n")                                             \
+  X(SCOPE_MISSING, "scope.missing", "s")                                       \
+  X(LICENCE_MISSING, "licence.missing", "s")                                   \
+  X(RESUME_LOST, "resume.lost", "")                                            \
+  X(BATCH_FORM, "batch.form", "s")                                             \
+  X(BATCH_NO_ID, "batch.no-id", "")                                            \
+  X(BATCH_REPEAT, "batch.repeat", "n")                                         \
+  X(PING_STOP, "ping.stop", "")                                                \
+  X(PING_START, "ping.start", "")                                              \
+  X(PING_TOO_FAST, "ping.too-fast", "d")                                       \
+  X(DRAIN, "drain", "[d]")                                                     \
+  X(ERROR_MESSAGE, "error.message", "s")                                       \
   X(WAIT, "wait", "d")
 
 enum gcn__script_verb {
@@ -164,6 +191,7 @@ struct gcn__script_action {
   const char* header; /* "Name: value" */
   const char* body;
   const char* client; /* an OAuth client's id */
+  const char* as;     /* a variant of the verb: words, commas between */
   uint64_t number;
   bool numbered; /* the optional number was given */
   uint64_t delay_ms;
@@ -203,6 +231,10 @@ gcn__script_rule(const struct gcn__script* script, size_t index);
 /* The words of the language, as scripts say them. */
 const char* gcn__script_verb_word(enum gcn__script_verb verb);
 const char* gcn__script_counter_word(enum gcn__script_counter counter);
+/* The forms of batches, as batch.form names them; NULL behind the last. */
+const char* gcn__script_form_word(unsigned index);
+/* Decimal digits, at most 10^15. */
+bool gcn__script_number(struct gcn__span text, uint64_t* number);
 
 /* "250ms", "30s", "10m", "24h", "2d"; false if it is not one.  Also used for
  * command-line flags. */

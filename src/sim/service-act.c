@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -217,7 +218,16 @@ static void act_on_conn(struct gcn__sim_conn* conn,
   }
 }
 
-static void end_tokens(struct gcn__sim* sim, bool revoke, uint64_t now_ms) {
+static void end_tokens(struct gcn__sim* sim,
+                       const struct gcn__script_action* action,
+                       uint64_t now_ms) {
+  bool revoke = action->verb == GCN__DO_TOKEN_REVOKE;
+  unsigned kept = sim->options.stream_expiry_code;
+  uint64_t code;
+  if (action->as != NULL &&
+      gcn__script_number(gcn__span_str(action->as), &code)) {
+    sim->options.stream_expiry_code = (unsigned)code;
+  }
   struct gcn__list* at = sim->tokens.next;
   for (; at != &sim->tokens; at = at->next) {
     struct gcn__sim_token* token =
@@ -230,6 +240,8 @@ static void end_tokens(struct gcn__sim* sim, bool revoke, uint64_t now_ms) {
     }
   }
   gcn__sim_tokens_tick(sim, now_ms);
+  gcn__sim_tickets_end(sim, true, now_ms);
+  sim->options.stream_expiry_code = kept;
 }
 
 static void expire_channels(struct gcn__sim* sim, struct gcn__sim_conn* conn,
@@ -389,9 +401,7 @@ static bool act_on_service(struct gcn__sim* sim,
     return true;
   case GCN__DO_DUP: gcn__sim_fault_owe_copies(sim, action->number); return true;
   case GCN__DO_TOKEN_EXPIRE:
-  case GCN__DO_TOKEN_REVOKE:
-    end_tokens(sim, action->verb == GCN__DO_TOKEN_REVOKE, now_ms);
-    return true;
+  case GCN__DO_TOKEN_REVOKE: end_tokens(sim, action, now_ms); return true;
   case GCN__DO_CHANNEL_EXPIRE: expire_channels(sim, conn, now_ms); return true;
   case GCN__DO_CHANNEL_EVICT:
     for (size_t i = 0; i < sim->options.client_count; i++) {
@@ -408,13 +418,14 @@ static bool act_on_service(struct gcn__sim* sim,
 void gcn__sim_act(struct gcn__sim* sim, const struct gcn__script_action* action,
                   struct gcn__sim_conn* conn, uint64_t times, uint64_t now_ms) {
   if (act_on_service(sim, action, conn, now_ms)) return;
+  if (gcn__sim_stream_act(sim, action, conn, times, now_ms)) return;
   if (conn != NULL) {
     act_on_conn(conn, action, times, now_ms);
     return;
   }
   struct gcn__list* at = sim->conns.next;
   for (; at != &sim->conns; at = at->next) {
-    if (conn_at(at)->channel == NULL) continue;
+    if (!gcn__sim_ws_is_open(conn_at(at))) continue;
     act_on_conn(conn_at(at), action, times, now_ms);
   }
 }
@@ -436,6 +447,7 @@ static void release_conns(struct gcn__sim* sim, enum gcn__script_verb verb) {
 void gcn__sim_act_undo(struct gcn__sim* sim,
                        const struct gcn__script_action* action,
                        uint64_t now_ms) {
+  if (gcn__sim_stream_undo(sim, action, now_ms)) return;
   switch (action->verb) {
   case GCN__DO_WS_SPLIT:
   case GCN__DO_WS_FRAGMENT:
@@ -457,6 +469,7 @@ void gcn__sim_act_undo(struct gcn__sim* sim,
 
 void gcn__sim_act_calm(struct gcn__sim* sim) {
   struct gcn__list* at = sim->conns.next;
+  gcn__sim_stream_calm(sim);
   sim->heartbeat_stopped = false;
   sim->pong_stopped = false;
   sim->events_stopped = false;

@@ -87,7 +87,8 @@ static int take_line(const struct gcn__mem* mem, struct gcn__sim_corpus* corpus,
   char* copy = gcn__str_copy_n(mem, line.data, line.size);
   if (copy == NULL) return GCN__ENOMEM;
   struct gcn__envelope envelope;
-  int error = gcn__envelope_scan(copy, line.size, &envelope, NULL);
+  int error = gcn__envelope_scan(copy, line.size, GCN__SCRUTINY_STRICT,
+                                 &envelope, NULL);
   bool whole = error == 0 && envelope.body.data != NULL &&
                gcn__sim_topic_valid(envelope.topic);
   error = whole ? keep(mem, corpus, envelope.topic, envelope.body)

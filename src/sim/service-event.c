@@ -7,6 +7,7 @@
  */
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -59,8 +60,13 @@ void gcn__sim_events_start(struct gcn__sim* sim, uint64_t now_ms) {
   sim->flow_count = 0;
 }
 
+/* What has events now: topics, and sources of the stream dialect. */
+static size_t count_live(const struct gcn__sim* sim) {
+  return sim->live_count + sim->streams->live_count;
+}
+
 static bool flows(const struct gcn__sim* sim) {
-  return sim->options.events_per_ks > 0 && sim->live_count > 0 &&
+  return sim->options.events_per_ks > 0 && count_live(sim) > 0 &&
          !sim->events_stopped;
 }
 
@@ -205,10 +211,19 @@ uint64_t gcn__sim_event_produce(struct gcn__sim* sim,
 static bool produce_next(struct gcn__sim* sim, uint64_t now_ms) {
   struct gcn__sim_topic* topic = NULL;
   struct gcn__span body = {NULL, 0};
+  size_t index = 0;
+  bool streams = sim->streams->live_count > 0;
+  if (sim->corpus == NULL || streams) {
+    index = (size_t)gcn__rng_below(&sim->events, count_live(sim));
+  }
+  if (streams && index >= sim->live_count) {
+    gcn__sim_stream_happen(sim, index - sim->live_count, now_ms);
+    return true;
+  }
   if (sim->corpus != NULL) {
     if (!gcn__sim_corpus_next(sim, &topic, &body)) return false;
   } else {
-    topic = sim->live[gcn__rng_below(&sim->events, sim->live_count)];
+    topic = sim->live[index];
   }
   gcn__sim_event_produce(sim, topic, body, now_ms);
   return true;
@@ -216,7 +231,7 @@ static bool produce_next(struct gcn__sim* sim, uint64_t now_ms) {
 
 void gcn__sim_events_burst(struct gcn__sim* sim, uint64_t count,
                            uint64_t now_ms) {
-  for (uint64_t i = 0; i < count && sim->live_count > 0; i++) {
+  for (uint64_t i = 0; i < count && count_live(sim) > 0; i++) {
     if (!produce_next(sim, now_ms)) return;
   }
 }

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -172,7 +173,7 @@ static struct gcn__sim_conn* first_socket(const struct gcn__sim* sim) {
   for (; at != &sim->conns; at = at->next) {
     struct gcn__sim_conn* conn =
         GCN__CONTAINER_OF(at, struct gcn__sim_conn, link);
-    if (conn->channel != NULL) return conn;
+    if (gcn__sim_ws_is_open(conn)) return conn;
   }
   return NULL;
 }
@@ -520,6 +521,7 @@ int gcn__sim_inject(struct gcn__sim* sim, const char* rule, uint64_t now_ms,
     return error;
   }
   gcn__sim_fault_tick(sim, now_ms);
+  gcn__sim_streams_pump(sim, now_ms);
   gcn__sim_settle(sim);
   return 0;
 }

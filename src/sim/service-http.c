@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -203,8 +204,9 @@ void gcn__sim_reply(struct gcn__sim_call* call, unsigned status,
   send_answer(call, &answer);
 }
 
-void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
-                          const char* code, const char* message) {
+void gcn__sim_reply_listed(struct gcn__sim_call* call, unsigned status,
+                           const char* code, const char* message,
+                           const char* error) {
   char id[GCN__SIM_ID_SIZE];
   gcn__sim_uuid(&call->sim->ids, id);
   struct gcn__sim_text* text = &call->sim->scratch;
@@ -213,8 +215,10 @@ void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
   gcn__sim_text_json(text, gcn__span_str(message));
   gcn__sim_text_put(text,
                     ",\"code\":\"%s\",\"status\":%u,\"contextId\":\"%s\","
-                    "\"details\":[],\"errors\":[]}",
+                    "\"details\":[],\"errors\":[",
                     code, status, id);
+  if (error != NULL) gcn__sim_text_json(text, gcn__span_str(error));
+  gcn__sim_text_put(text, "]}");
   if (text->error != 0) {
     call->conn->failed = true;
     return;
@@ -222,6 +226,11 @@ void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
   call->status = status;
   struct answer answer = {status, gcn__buf_span(&text->buf), id};
   send_answer(call, &answer);
+}
+
+void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
+                          const char* code, const char* message) {
+  gcn__sim_reply_listed(call, status, code, message, NULL);
 }
 
 /* A rule's answer instead of the service's own. */
@@ -299,6 +308,7 @@ static void route(struct gcn__sim_call* call) {
                         gcn__span_skip(call->path, sizeof("/channels/") - 1));
     return;
   }
+  if (gcn__sim_stream_call(call)) return;
   if (gcn__span_starts(call->path, "/api/v2/")) {
     gcn__sim_rest(call);
     return;

@@ -161,7 +161,7 @@ void gcn__sim_judge_channel(struct gcn__sim* sim,
 void gcn__sim_judge_ping(struct gcn__sim* sim, struct gcn__sim_conn* conn,
                          uint64_t now_ms) {
   const struct gcn__script_rule* rule = find(sim, GCN__EXPECT_PONG);
-  if (rule == NULL || conn->channel == NULL) return;
+  if (rule == NULL || !gcn__sim_ws_is_open(conn)) return;
   uint64_t by_ms = gcn__time_add(now_ms, rule->within_ms);
   conn->pong_by_ms = gcn__time_min(conn->pong_by_ms, by_ms);
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -146,19 +147,17 @@ static bool within_limit(struct gcn__sim_call* call) {
   return false;
 }
 
-bool gcn__sim_authenticate(struct gcn__sim_call* call) {
+struct gcn__span gcn__sim_bearer(const struct gcn__sim_call* call) {
   size_t count = 0;
   struct gcn__span value =
       gcn__http_header(call->conn->http, "Authorization", &count);
-  if (count != 1 || value.size < 7 ||
-      !gcn__span_iis(gcn__span(value.data, 7), "Bearer ")) {
-    gcn__sim_reply_error(call, 401, "authentication.required",
-                         "No authentication bearer token specified in "
-                         "authorization header.");
-    return false;
-  }
-  struct gcn__sim_token* token =
-      find_token(call->sim, gcn__span_skip(value, 7));
+  bool bearer = count == 1 && value.size >= 7 &&
+                gcn__span_iis(gcn__span(value.data, 7), "Bearer ");
+  return bearer ? gcn__span_skip(value, 7) : (struct gcn__span){NULL, 0};
+}
+
+bool gcn__sim_admit(struct gcn__sim_call* call, struct gcn__span value) {
+  struct gcn__sim_token* token = find_token(call->sim, value);
   if (token == NULL || token->revoked) {
     gcn__sim_reply_error(call, 401, "bad.credentials",
                          "Invalid login credentials.");
@@ -171,7 +170,18 @@ bool gcn__sim_authenticate(struct gcn__sim_call* call) {
     return false;
   }
   call->token = token;
-  return within_limit(call);
+  return true;
+}
+
+bool gcn__sim_authenticate(struct gcn__sim_call* call) {
+  struct gcn__span value = gcn__sim_bearer(call);
+  if (value.data == NULL) {
+    gcn__sim_reply_error(call, 401, "authentication.required",
+                         "No authentication bearer token specified in "
+                         "authorization header.");
+    return false;
+  }
+  return gcn__sim_admit(call, value) && within_limit(call);
 }
 
 /* Channels end with the token that made them; those of a revoked one are told
@@ -179,6 +189,7 @@ bool gcn__sim_authenticate(struct gcn__sim_call* call) {
 static void end_channels(struct gcn__sim* sim, struct gcn__sim_token* token,
                          uint64_t now_ms) {
   token->ended = true;
+  gcn__sim_streams_expire(sim, token, now_ms);
   struct gcn__list* at = sim->channels.next;
   while (at != &sim->channels) {
     struct gcn__sim_channel* channel =

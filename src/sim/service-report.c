@@ -65,6 +65,27 @@ static void put_outcome(struct gcn__sim_text* text,
   put_figures(text, figures, sizeof(figures) / sizeof(figures[0]));
 }
 
+static void put_streams(struct gcn__sim_text* text,
+                        const struct gcn__sim_counters* c) {
+  const struct figure figures[] = {
+      {"streams", c->streams},
+      {"streams_resumed", c->streams_resumed},
+      {"resumes_lost", c->resumes_lost},
+      {"streams_expired", c->streams_expired},
+      {"streams_slow", c->streams_slow},
+      {"batches", c->batches},
+      {"batches_empty", c->batches_empty},
+      {"events_repeated", c->events_repeated},
+      {"preflights", c->preflights},
+      {"tickets", c->tickets},
+      {"upgrades_blocked", c->upgrades_blocked},
+      {"invalid_loops", c->invalid_loops},
+      {"pings_too_fast", c->pings_too_fast},
+      {"unsent_max", c->unsent_max},
+  };
+  put_figures(text, figures, sizeof(figures) / sizeof(figures[0]));
+}
+
 static void put_endpoint(const struct gcn__sim* sim, struct gcn__sim_text* text,
                          enum gcn__sim_endpoint endpoint) {
   struct gcn__sim_visits visits;
@@ -116,6 +137,8 @@ static void put_report(const struct gcn__sim* sim, struct gcn__sim_text* text,
   put_traffic(text, &sim->counters);
   gcn__sim_text_put(text, ",");
   put_outcome(text, &sim->counters);
+  gcn__sim_text_put(text, ",");
+  put_streams(text, &sim->counters);
   gcn__sim_text_put(text, "},\"endpoints\":{");
   for (unsigned i = 0; i < GCN__SIM_ENDPOINTS; i++) {
     put_endpoint(sim, text, (enum gcn__sim_endpoint)i);

@@ -112,8 +112,9 @@ struct gcn__sim_conn {
   struct gcn__ws* ws;
   struct gcn__sim_out out;
   struct gcn__sim_channel* channel;
-  size_t instance; /* of the client, in the ledger */
-  bool labelled;   /* the driver said which */
+  struct gcn__sim_stream* stream; /* of the stream dialect; then no channel */
+  size_t instance;                /* of the client, in the ledger */
+  bool labelled;                  /* the driver said which */
   enum gcn__sim_verdict verdict;
   bool ending;   /* the verdict is CLOSE once all is out */
   bool hung;     /* a fault: no answer, nothing is read any more */
@@ -139,6 +140,8 @@ struct gcn__sim_conn {
 
 struct gcn__sim_fault; /* sim/service-fault.h */
 struct gcn__sim_ledger;
+struct gcn__sim_stream; /* sim/service-stream.h */
+struct gcn__sim_streams;
 
 struct gcn__sim {
   struct gcn__sim_options options; /* as scripts have changed them */
@@ -177,6 +180,7 @@ struct gcn__sim {
   bool channels_kept; /* channel.keep: they outlive their tokens */
   struct gcn__sim_fault* fault;
   struct gcn__sim_ledger* ledger;
+  struct gcn__sim_streams* streams;
 };
 
 /* What a request is about. */
@@ -236,6 +240,10 @@ void gcn__sim_reply(struct gcn__sim_call* call, unsigned status,
 /* Answers in the REST API's error shape. */
 void gcn__sim_reply_error(struct gcn__sim_call* call, unsigned status,
                           const char* code, const char* message);
+/* The same with one entry in its list of errors. */
+void gcn__sim_reply_listed(struct gcn__sim_call* call, unsigned status,
+                           const char* code, const char* message,
+                           const char* error);
 
 /* The answer tells its client to wait. */
 void gcn__sim_retry_after(struct gcn__sim_call* call, uint64_t delay_s);
@@ -253,6 +261,10 @@ struct gcn__sim_token* gcn__sim_token_issue(struct gcn__sim* sim, size_t client,
                                             uint64_t now_ms);
 /* Sets call->token, or answers 401 or 429 and returns false. */
 bool gcn__sim_authenticate(struct gcn__sim_call* call);
+/* The same for a token that came another way, and without the rate limit. */
+bool gcn__sim_admit(struct gcn__sim_call* call, struct gcn__span value);
+/* The token of the Authorization header; absent if there is none. */
+struct gcn__span gcn__sim_bearer(const struct gcn__sim_call* call);
 bool gcn__sim_token_alive(const struct gcn__sim_token* token, uint64_t now_ms);
 struct gcn__sim_token* gcn__sim_token_of(struct gcn__sim* sim, uint64_t serial);
 void gcn__sim_token_revoke(struct gcn__sim* sim, struct gcn__sim_token* token,
@@ -363,6 +375,14 @@ void gcn__sim_entries_free(struct gcn__sim* sim,
 
 /* service-ws.c */
 void gcn__sim_ws_upgrade(struct gcn__sim_call* call, struct gcn__span id);
+/* Why the request does not open a WebSocket; NULL if it does. */
+const char* gcn__sim_ws_check(const struct gcn__sim_call* call);
+/* Answers 101 unless a fault loses the answer or memory is short: then
+ * false. */
+bool gcn__sim_ws_accept(struct gcn__sim_call* call);
+/* True if it is an open WebSocket, of either dialect. */
+bool gcn__sim_ws_is_open(const struct gcn__sim_conn* conn);
+bool gcn__sim_ws_can_send(const struct gcn__sim_conn* conn);
 void gcn__sim_ws_receive(struct gcn__sim_conn* conn, struct gcn__span* in,
                          uint64_t now_ms);
 void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,

@@ -7,6 +7,7 @@
  * channel does not stop the world.
  */
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 enum { BUCKETS_MIN = 64 };
 
@@ -90,7 +91,9 @@ static bool make_live(struct gcn__sim* sim, struct gcn__sim_topic* topic,
     sim->live = live;
     sim->live_capacity = capacity;
   }
-  if (sim->live_count == 0) gcn__sim_events_start(sim, now_ms);
+  if (sim->live_count + sim->streams->live_count == 0) {
+    gcn__sim_events_start(sim, now_ms);
+  }
   topic->live_index = sim->live_count;
   sim->live[sim->live_count++] = topic;
   return true;

@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdio.h>
 
@@ -24,8 +25,8 @@ enum {
 #define PONG                                                                   \
   "{\"topicName\":\"channel.metadata\",\"eventBody\":{\"message\":\"pong\"}}"
 
-/* Why the request does not open a WebSocket; NULL if it does. */
-static const char* check_upgrade(const struct gcn__http* http) {
+const char* gcn__sim_ws_check(const struct gcn__sim_call* call) {
+  const struct gcn__http* http = call->conn->http;
   size_t count = 0;
   if (!gcn__span_is(gcn__http_method(http), "GET")) return "not a GET";
   if (!gcn__http_has_token(http, "Upgrade", "websocket") ||
@@ -98,9 +99,12 @@ static void attach(struct gcn__sim_conn* conn, struct gcn__sim_channel* channel,
   sim->counters.sockets_open++;
 }
 
-static void open_socket(struct gcn__sim_call* call,
-                        struct gcn__sim_channel* channel) {
+bool gcn__sim_ws_accept(struct gcn__sim_call* call) {
   struct gcn__sim_conn* conn = call->conn;
+  if (call->action != NULL && call->action->verb == GCN__DO_HTTP_LOST) {
+    gcn__sim_end(conn);
+    return false;
+  }
   struct gcn__sim_piece form = gcn__sim_form(call);
   conn->ws = gcn__ws_new(call->sim->mem, GCN__WS_SERVER, NULL, NULL);
   int error = conn->ws == NULL ? GCN__ENOMEM : 0;
@@ -110,18 +114,17 @@ static void open_socket(struct gcn__sim_call* call,
   if (error == 0) error = gcn__sim_out_plan(&conn->out, &form);
   if (error != 0) {
     conn->failed = true;
-    return;
+    return false;
   }
   call->status = 101;
   conn->ending = false; /* "Connection: Upgrade" is not keep-alive */
   gcn__sim_ready(conn);
-  attach(conn, channel, call->now_ms);
-  gcn__sim_fault_count(call->sim, GCN__COUNT_CONNECT, conn, call->now_ms);
+  return true;
 }
 
 void gcn__sim_ws_upgrade(struct gcn__sim_call* call, struct gcn__span id) {
   struct gcn__sim_channel* channel = gcn__sim_channel_find(call->sim, id);
-  const char* wrong = check_upgrade(call->conn->http);
+  const char* wrong = gcn__sim_ws_check(call);
   if (wrong != NULL) {
     gcn__sim_reply_error(call, 400, "bad.request", wrong);
     return;
@@ -132,14 +135,16 @@ void gcn__sim_ws_upgrade(struct gcn__sim_call* call, struct gcn__span id) {
     return;
   }
   call->client_id = gcn__sim_client_id(call->sim, channel->client);
-  if (call->action != NULL && call->action->verb == GCN__DO_HTTP_LOST) {
-    gcn__sim_end(call->conn);
-    return;
-  }
-  open_socket(call, channel);
+  if (!gcn__sim_ws_accept(call)) return;
+  attach(call->conn, channel, call->now_ms);
+  gcn__sim_fault_count(call->sim, GCN__COUNT_CONNECT, call->conn, call->now_ms);
 }
 
-static bool can_send(const struct gcn__sim_conn* conn) {
+bool gcn__sim_ws_is_open(const struct gcn__sim_conn* conn) {
+  return conn->channel != NULL || conn->stream != NULL;
+}
+
+bool gcn__sim_ws_can_send(const struct gcn__sim_conn* conn) {
   return conn->ws != NULL && !conn->close_sent && !conn->failed &&
          conn->verdict == GCN__SIM_OPEN;
 }
@@ -207,7 +212,7 @@ static void stick(struct gcn__sim_conn* conn, size_t begin) {
 
 void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,
                       struct gcn__span payload, uint64_t now_ms) {
-  if (!can_send(conn)) return;
+  if (!gcn__sim_ws_can_send(conn)) return;
   bool data = opcode == GCN__WS_TEXT || opcode == GCN__WS_BINARY;
   struct gcn__sim_piece plain = {.due_ms = now_ms};
   size_t before = gcn__buf_size(&conn->out.bytes);
@@ -226,7 +231,7 @@ void gcn__sim_ws_send(struct gcn__sim_conn* conn, enum gcn__ws_opcode opcode,
 
 void gcn__sim_ws_send_raw(struct gcn__sim_conn* conn, struct gcn__span bytes,
                           uint64_t now_ms) {
-  if (!can_send(conn)) return;
+  if (!gcn__sim_ws_can_send(conn)) return;
   struct gcn__sim_piece plain = {.due_ms = now_ms};
   int error = gcn__buf_append(&conn->out.bytes, bytes.data, bytes.size);
   if (error == 0) error = gcn__sim_out_plan(&conn->out, &plain);
@@ -236,7 +241,7 @@ void gcn__sim_ws_send_raw(struct gcn__sim_conn* conn, struct gcn__span bytes,
 
 void gcn__sim_ws_close(struct gcn__sim_conn* conn, unsigned code,
                        const char* reason, uint64_t now_ms) {
-  if (!can_send(conn)) return;
+  if (!gcn__sim_ws_can_send(conn)) return;
   struct gcn__sim_piece plain = {.due_ms = now_ms};
   gcn__sim_out_release(&conn->out, now_ms);
   int error = gcn__ws_write_close(conn->ws, &conn->out.bytes, code,
@@ -300,10 +305,11 @@ static bool is_settled(const struct gcn__sim_conn* conn) {
 }
 
 void gcn__sim_ws_gone(struct gcn__sim_conn* conn, uint64_t now_ms) {
-  if (conn->channel == NULL) return;
+  if (!gcn__sim_ws_is_open(conn)) return;
   bool settled = is_settled(conn);
-  conn->channel->conn = NULL;
+  if (conn->channel != NULL) conn->channel->conn = NULL;
   conn->channel = NULL;
+  gcn__sim_stream_end(conn, now_ms);
   conn->heartbeat_ms = GCN__NEVER;
   conn->leave_ms = GCN__NEVER;
   conn->pong_by_ms = GCN__NEVER;
@@ -372,6 +378,7 @@ static void obey(struct gcn__sim_conn* conn, const struct gcn__json* command,
 /* Whatever it does not understand, the service tolerates. */
 static void take_text(struct gcn__sim_conn* conn, struct gcn__span text,
                       uint64_t now_ms) {
+  if (conn->stream != NULL) gcn__sim_stream_said(conn, text, now_ms);
   if (conn->channel == NULL) return;
   struct gcn__json* command = gcn__json_parse(text, NULL);
   struct gcn__span word = gcn__json_member(command, "message");
@@ -401,10 +408,14 @@ static void take_message(struct gcn__sim_conn* conn,
   switch (message->opcode) {
   case GCN__WS_TEXT: take_text(conn, payload, now_ms); return;
   case GCN__WS_PING:
+    if (!gcn__sim_stream_pinged(conn, now_ms)) return;
     if (conn->sim->pong_stopped) return;
     gcn__sim_ws_send(conn, GCN__WS_PONG, payload, now_ms);
     return;
-  case GCN__WS_PONG: gcn__sim_judge_pong(conn); return;
+  case GCN__WS_PONG:
+    gcn__sim_stream_ponged(conn);
+    gcn__sim_judge_pong(conn);
+    return;
   case GCN__WS_CLOSE: take_close(conn, message, now_ms); return;
   case GCN__WS_BINARY:
   case GCN__WS_CONTINUATION: return;
@@ -445,6 +456,7 @@ static void beat(struct gcn__sim_conn* conn, uint64_t now_ms) {
 
 void gcn__sim_ws_tick(struct gcn__sim_conn* conn, uint64_t now_ms) {
   beat(conn, now_ms);
+  gcn__sim_stream_tick(conn, now_ms);
   if (conn->leave_ms <= now_ms) {
     gcn__sim_ws_close(conn, CLOSE_GOING_AWAY, "going away", now_ms);
     gcn__sim_ws_gone(conn, now_ms);
@@ -456,5 +468,6 @@ void gcn__sim_ws_tick(struct gcn__sim_conn* conn, uint64_t now_ms) {
 
 uint64_t gcn__sim_ws_deadline(const struct gcn__sim_conn* conn) {
   uint64_t at = gcn__time_min(conn->heartbeat_ms, conn->leave_ms);
+  at = gcn__time_min(at, gcn__sim_stream_deadline(conn));
   return gcn__time_min(at, conn->close_by_ms);
 }

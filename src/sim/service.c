@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "sim/service-fault.h"
 #include "sim/service-state.h"
+#include "sim/service-stream.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,6 +36,15 @@ static void set_defaults(struct gcn__sim_options* options) {
   options->backlog_size_max = or_default(options->backlog_size_max, 16 << 20);
   options->attempt_ms = or_default(options->attempt_ms, 250);
   options->crowd_ms = or_default(options->crowd_ms, 50);
+  options->stream_retention_ms =
+      or_default(options->stream_retention_ms, 600000);
+  options->stream_history_max = or_default(options->stream_history_max, 200000);
+  options->stream_ping_ms = or_default(options->stream_ping_ms, 30000);
+  options->stream_ticket_life_s =
+      or_default(options->stream_ticket_life_s, 86400);
+  if (options->stream_expiry_code == 0) {
+    options->stream_expiry_code = GCN__SIM_CLOSE_EXPIRED;
+  }
 }
 
 static int build(struct gcn__sim* sim) {
@@ -44,6 +54,7 @@ static int build(struct gcn__sim* sim) {
   if (sim->ledger == NULL) return GCN__ENOMEM;
   error = gcn__sim_logins_new(sim);
   if (error == 0) error = gcn__sim_grants_new(sim);
+  if (error == 0) error = gcn__sim_streams_new(sim);
   if (error != 0) return error;
   const struct gcn__sim_options* options = &sim->options;
   if (options->script != NULL) {
@@ -81,6 +92,7 @@ struct gcn__sim* gcn__sim_new(const struct gcn__sim_options* options) {
 }
 
 static void free_conn(struct gcn__sim_conn* conn) {
+  gcn__sim_stream_end(conn, 0);
   gcn__list_remove(&conn->link);
   gcn__list_remove(&conn->ready);
   gcn__http_free(conn->http);
@@ -108,6 +120,7 @@ void gcn__sim_free(struct gcn__sim* sim) {
     gcn__list_remove(&channel->link);
     gcn__free(sim->mem, channel, sizeof(*channel));
   }
+  gcn__sim_streams_free(sim);
   gcn__sim_tokens_free(sim);
   gcn__sim_grants_free(sim);
   gcn__sim_logins_free(sim);
@@ -173,6 +186,10 @@ static void greet(struct gcn__sim_conn* conn, uint64_t now_ms) {
   if (begins) gcn__sim_fault_count(sim, GCN__COUNT_ATTEMPT, conn, now_ms);
   const struct gcn__script_action* action = gcn__sim_fault_accept(sim, now_ms);
   if (action != NULL) gcn__sim_act(sim, action, conn, 1, now_ms);
+  if (gcn__sim_stream_blocks(sim, now_ms)) {
+    sim->counters.upgrades_blocked++;
+    gcn__sim_reset(conn);
+  }
   gcn__sim_settle(sim);
 }
 
@@ -269,6 +286,9 @@ struct gcn__span gcn__sim_output(struct gcn__sim_conn* conn, uint64_t now_ms) {
 
 void gcn__sim_sent(struct gcn__sim_conn* conn, size_t size, uint64_t now_ms) {
   gcn__sim_out_sent(&conn->out, size, now_ms);
+  if (conn->stream == NULL) return;
+  gcn__sim_stream_sent(conn, size, now_ms);
+  if (conn->failed) gcn__sim_settle(conn->sim);
 }
 
 enum gcn__sim_verdict gcn__sim_verdict(const struct gcn__sim_conn* conn) {
@@ -302,6 +322,7 @@ uint64_t gcn__sim_deadline(const struct gcn__sim* sim) {
   at = gcn__time_min(at, gcn__sim_fault_deadline(sim));
   at = gcn__time_min(at, gcn__sim_tokens_deadline(sim));
   at = gcn__time_min(at, gcn__sim_channels_deadline(sim));
+  at = gcn__time_min(at, gcn__sim_streams_deadline(sim));
   struct gcn__list* link = sim->conns.next;
   for (; link != &sim->conns; link = link->next) {
     at = gcn__time_min(at, conn_deadline(conn_of(link)));
@@ -326,6 +347,7 @@ void gcn__sim_tick(struct gcn__sim* sim, uint64_t now_ms) {
   gcn__sim_fault_tick(sim, now_ms);
   gcn__sim_tokens_tick(sim, now_ms);
   gcn__sim_channels_tick(sim, now_ms);
+  gcn__sim_streams_tick(sim, now_ms);
   gcn__sim_events_tick(sim, now_ms);
   tick_conns(sim, now_ms);
   gcn__sim_settle(sim);

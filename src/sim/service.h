@@ -37,7 +37,11 @@ struct gcn__sim_forbidden {
 
 /* One event, told once per channel that is subscribed to its topic, or once
  * with an absent channel if the topic is wanted but no channel is left that
- * subscribes to it.  All views end with the call. */
+ * subscribes to it.
+ *
+ * Events of the stream dialect are told once when they happen (`sent` false,
+ * connection 0), and once more for each batch that they are put in (`sent`
+ * true).  All views end with the call. */
 struct gcn__sim_event {
   uint64_t sequence; /* from 1; the same on every channel */
   uint64_t at_ms;
@@ -47,7 +51,13 @@ struct gcn__sim_event {
   struct gcn__span message; /* the whole envelope */
   bool sent; /* put on an open WebSocket, where a fault may still hold it back;
               * else nobody sees it */
-  bool duplicate; /* a repetition that a fault rule asked for */
+  bool duplicate; /* a repetition that a fault rule asked for, or of a stream
+                   * that was asked to go on behind it */
+  /* Of the stream dialect, whose channel is absent, topic "EVENT@RESOURCE",
+   * body the data, and message the event as it stands in a batch. */
+  bool stream;
+  struct gcn__span id;
+  uint64_t connection; /* serial number */
 };
 
 /* One answered request; a WebSocket upgrade counts as one. */
@@ -112,6 +122,21 @@ struct gcn__sim_options {
   const struct gcn__sim_forbidden* forbidden;
   size_t forbidden_count;
 
+  /* The stream dialect (PROTOCOL §6). */
+  uint64_t stream_retention_ms; /* 10 min; older events cannot be resumed at */
+  size_t stream_history_max;    /* 200,000 events are kept at most */
+  bool stream_lost_goes_on;     /* a lost position: from now on, else 4410 */
+  bool stream_tells_resumed;    /* the first batch has "resumed":true */
+  size_t stream_repeat;         /* events that a resume sends again */
+  uint64_t stream_ping_ms;      /* 30 s; GCN__NEVER: none */
+  uint64_t stream_ping_gap_ms;  /* clients may not ping more often; 0: they may
+                                 * at will */
+  uint64_t stream_slow_ms; /* how far behind they may be; 0: as they like */
+  uint64_t stream_ticket_life_s; /* 86,400 */
+  unsigned stream_expiry_code;   /* 4001 */
+  const char* stream_scopes;     /* granted, with commas between; NULL: all */
+  const char* stream_licences;   /* the same: "CX 1,CX 2" */
+
   size_t backlog_size_max;          /* 16 MiB unsent: the connection is reset */
   const struct gcn__script* script; /* NULL: no faults */
   struct gcn__sim_hooks hooks;
@@ -145,6 +170,22 @@ struct gcn__sim_counters {
   uint64_t refreshes;             /* tokens for a refresh token */
   uint64_t refresh_reused;        /* refusals of a spent one */
   uint64_t secrets_refused;       /* wrong or superseded ones */
+  /* The stream dialect; its WebSockets and events are counted above too. */
+  uint64_t streams;          /* opened */
+  uint64_t streams_resumed;  /* at the position asked for */
+  uint64_t resumes_lost;     /* the position was not there */
+  uint64_t streams_expired;  /* closed with their token or ticket */
+  uint64_t streams_slow;     /* closed because of a slow consumer */
+  uint64_t batches;          /* sent, empty ones too */
+  uint64_t batches_empty;    /* heartbeats */
+  uint64_t events_repeated;  /* sent again on purpose */
+  uint64_t preflights;       /* answered */
+  uint64_t tickets;          /* issued */
+  uint64_t upgrades_blocked; /* refused by ip.block */
+  uint64_t invalid_loops;    /* upgrades refused for the same subscription
+                                * as the one before */
+  uint64_t pings_too_fast;
+  uint64_t unsent_max; /* the largest backlog of a stream, in bytes */
 };
 
 /* NULL if memory is short. */
@@ -186,8 +227,8 @@ enum gcn__sim_verdict {
 
 /* A connection with something for the driver to do since it was last
  * returned; NULL when there is none.  Call until NULL after each accept,
- * receive, eof, tick, emit and inject: what one connection does may concern
- * others. */
+ * receive, sent, eof, tick, emit and inject: what one connection does may
+ * concern others. */
 struct gcn__sim_conn* gcn__sim_next_ready(struct gcn__sim* sim);
 /* The next piece, to be sent as one write; empty if none is due.  Call again
  * after gcn__sim_sent until empty.  Valid until the next call for `conn`. */
@@ -209,6 +250,11 @@ uint64_t gcn__sim_serial(const struct gcn__sim_conn* conn);
  * topic. */
 uint64_t gcn__sim_emit(struct gcn__sim* sim, const char* topic,
                        struct gcn__span body, uint64_t now_ms);
+/* The same for the stream dialect: `resource` NULL: none; `type` NULL and
+ * `data` absent: generated ones; else `data` is one JSON object. */
+uint64_t gcn__sim_stream_emit(struct gcn__sim* sim, const char* event,
+                              const char* resource, const char* type,
+                              struct gcn__span data, uint64_t now_ms);
 /* From now on the client's secret is `secret`; the former one is accepted too,
  * for `overlap_ms`.  Copied.  0, GCN__EINVAL (no such client), GCN__ENOMEM. */
 int gcn__sim_rotate_secret(struct gcn__sim* sim, const char* client_id,
@@ -231,6 +277,9 @@ enum { GCN__SIM_UUID_SIZE = 36, GCN__SIM_TOPIC_SIZE_MAX = 200 };
 /* Every generated event's CorrelationId holds its sequence number.  False if
  * the id is not one of ours. */
 bool gcn__sim_sequence(struct gcn__span correlation_id, uint64_t* sequence);
+/* The same of an event of the stream dialect: its id, and "sequence" in its
+ * data if that was generated. */
+bool gcn__sim_stream_sequence(struct gcn__span id, uint64_t* sequence);
 /* The inverse; NUL-terminated. */
 void gcn__sim_correlation_id(uint64_t sequence,
                              char out[GCN__SIM_UUID_SIZE + 1]);

@@ -3,7 +3,7 @@
  * The beginning and the end of a life: what the seed makes of service, engine,
  * settings and topics.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/time.h"
 
@@ -132,6 +132,7 @@ static void make_service(struct world* world) {
     options.forbidden_count = 1;
   }
   options.channel_outlives_token = world->seed % 5 == 0;
+  if (world->flow != NULL) flow_service(world, &options);
   world->sim = gcn__sim_new(&options);
 }
 
@@ -190,14 +191,9 @@ static int want_topics(struct world* world) {
   return gcn__engine_topics_add(world->engine, names, WORLD_TOPICS_KEPT);
 }
 
-static int make_engine(struct world* world) {
-  uint64_t source = world_below(world, 10);
-  /* A vault would log in by itself. */
-  bool asks = !world->plan.manners;
-  bool asks_token = asks && source == 0;
-  bool asks_secret = asks && (source == 1 || source == 2);
-  world->asked_for = asks_token || asks_secret;
-  struct gcn__engine_options options = {
+void world_engine_options(struct world* world,
+                          struct gcn__engine_options* options) {
+  *options = (struct gcn__engine_options){
       .mem = {counted_resize, world},
       .log = {log_line, world, GCN__LOG_DEBUG},
       .settings = GCN__SETTINGS_DEFAULT,
@@ -207,9 +203,24 @@ static int make_engine(struct world* world) {
       .api_url = "http://127.0.0.1:8080",
       .user_agent = "gcnotify-dst",
       .plaintext = true,
-      .asks_credentials = asks_secret,
-      .asks_token = asks_token,
   };
+}
+
+void world_watch(struct world* world) {
+  gcn__engine_watch(world->engine, (struct gcn__watch){note_cell, world});
+}
+
+static int make_engine(struct world* world) {
+  uint64_t source = world_below(world, 10);
+  /* A vault would log in by itself. */
+  bool asks = !world->plan.manners;
+  bool asks_token = asks && source == 0;
+  bool asks_secret = asks && (source == 1 || source == 2);
+  world->asked_for = asks_token || asks_secret;
+  struct gcn__engine_options options;
+  world_engine_options(world, &options);
+  options.asks_credentials = asks_secret;
+  options.asks_token = asks_token;
   if (!world->asked_for) {
     options.client_id = client_ids[0];
     options.client_secret = world->secrets[0];
@@ -217,7 +228,7 @@ static int make_engine(struct world* world) {
   choose_settings(world, &options.settings);
   int error = gcn__engine_new(&options, &world->engine);
   if (error != 0) return error;
-  gcn__engine_watch(world->engine, (struct gcn__watch){note_cell, world});
+  world_watch(world);
   return want_topics(world);
 }
 
@@ -237,6 +248,9 @@ static void choose_times(struct world* world) {
   world->resume_ms = GCN__NEVER;
   world->secret_ms = GCN__NEVER;
   world->user_ms = world->now_ms + world_below(world, 10 * SECOND_MS);
+  if (world->plan.expiry && days == 0) {
+    world->heal_ms = world->now_ms + 10 * MINUTE_MS;
+  }
   /* First all has to be well. */
   if (world->plan.calm) world->user_ms = world->now_ms + 2 * MINUTE_MS;
 }
@@ -270,9 +284,15 @@ int world_birth(struct world* world, const struct world_plan* plan,
   }
   world->sent = malloc(WORLD_EVENTS_MAX * sizeof *world->sent);
   world->gaps = malloc(WORLD_GAPS_MAX * sizeof *world->gaps);
-  name_topics(world);
+  if (!plan->stream) {
+    name_topics(world);
+    make_service(world);
+    return make_engine(world);
+  }
+  if (flow_birth(world) != 0) return -1;
+  flow_name_topics(world);
   make_service(world);
-  return make_engine(world);
+  return flow_engine(world);
 }
 
 void world_death(struct world* world) {
@@ -283,6 +303,7 @@ void world_death(struct world* world) {
   free(world->gaps);
   world->sent = NULL;
   world->gaps = NULL;
+  flow_death(world);
   if (world->heap_now != 0) {
     world_break(world, "%zu bytes were not given back", world->heap_now);
   }

@@ -3,7 +3,7 @@
  * The promises that can be seen on the wires: when they are opened, what is
  * sent over them and what the service answered.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/time.h"
 
@@ -53,6 +53,7 @@ void check_open(struct world* world, enum gcn__wire_index wire) {
   if (network_link(world, wire) != NULL) {
     world_break(world, "P6: two links for wire %d", (int)wire);
   }
+  if (world->flow != NULL) flow_open(world, wire);
   if (gcn__wire_role(wire) != GCN__WIRE_STREAM) return;
   world->wires[wire] = (struct wire_view){0};
   check_count(world);
@@ -69,12 +70,8 @@ static struct gcn__span find_bearer(struct gcn__span bytes) {
 }
 
 /* P9 */
-static void check_bearer(struct world* world, struct link* link,
-                         struct gcn__span bytes) {
-  struct gcn__span token = find_bearer(bytes);
-  link->bearer = 0;
-  if (token.data == NULL) return;
-  link->bearer = world_hash(token);
+void check_bearer_hash(struct world* world, struct link* link, uint64_t hash) {
+  link->bearer = hash;
   unsigned count = world->rejected_count < 64 ? world->rejected_count : 64;
   for (unsigned i = 0; i < count; i++) {
     if (world->rejected[i] == link->bearer) {
@@ -87,6 +84,13 @@ static void check_bearer(struct world* world, struct link* link,
   if (known && held->expires_ms <= world->now_ms) {
     world_break(world, "P9: an expired token was used");
   }
+}
+
+static void check_bearer(struct world* world, struct link* link,
+                         struct gcn__span bytes) {
+  struct gcn__span token = find_bearer(bytes);
+  link->bearer = 0;
+  if (token.data != NULL) check_bearer_hash(world, link, world_hash(token));
 }
 
 /* The channel's id out of a request's target. */
@@ -121,7 +125,9 @@ static bool is_request(struct gcn__span bytes) {
 
 void check_upload(struct world* world, struct link* link,
                   struct gcn__span bytes) {
-  if (world->wires[link->wire].channel != 0) return; /* frames */
+  bool frames = world->wires[link->wire].channel != 0;
+  if (frames && world->flow != NULL) flow_frames(world, link, bytes);
+  if (frames) return;
   if (!is_request(bytes)) return;
   check_bearer(world, link, bytes);
   check_floor(world, link);
@@ -130,6 +136,10 @@ void check_upload(struct world* world, struct link* link,
   link->body_left = 0;
   link->retry_after_s = 0;
   link->subscribes = false;
+  if (world->flow != NULL) {
+    flow_request(world, link, bytes);
+    return;
+  }
   const struct gcn__conn* conn = world_conn(world, link->wire);
   if (conn == NULL) return;
   if (gcn__wire_role(link->wire) == GCN__WIRE_STREAM) {
@@ -154,6 +164,7 @@ void check_request(struct world* world, struct link* link, unsigned status) {
   bool stream = gcn__wire_role(link->wire) == GCN__WIRE_STREAM;
   if (stream && status == 101 && !link->gone) {
     world->wires[link->wire].channel = link->channel;
+    world->wires[link->wire].bearer = link->bearer;
   }
   if (!link->subscribes || status != 200) return;
   note_confirmed(world, (struct channel_view){link->channel, link->revision});
@@ -193,7 +204,8 @@ static void answered(struct world* world, struct link* link) {
       world->floors_ms[role] = gcn__time_max(world->floors_ms[role], until_ms);
     }
   }
-  bool denied = role == GCN__WIRE_API && link->status == 401;
+  bool upgrade = world->flow != NULL && role == GCN__WIRE_STREAM;
+  bool denied = (role == GCN__WIRE_API || upgrade) && link->status == 401;
   if (denied && link->bearer != 0) world->accused = link->bearer;
 }
 

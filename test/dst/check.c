@@ -2,7 +2,7 @@
 /*
  * The promises of gcnotify.h, asserted where they can be seen.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/time.h"
 
@@ -83,7 +83,11 @@ static void check_wait(struct world* world, struct shard_view* view,
 
 static void note_streaming(struct world* world, struct shard_view* view,
                            unsigned shard) {
-  check_streaming(world, shard);
+  if (world->flow != NULL) {
+    flow_streaming(world, shard);
+  } else {
+    check_streaming(world, shard);
+  }
   view->streamed = true;
   view->stream_since_ms = world->now_ms;
   if (view->first_stream_ms == 0) view->first_stream_ms = world->now_ms;
@@ -107,6 +111,7 @@ static void look_in(struct world* world, enum gcn__state state) {
                state == GCN__STATE_AUTHENTICATING ||
                state == GCN__STATE_REFUSED;
   if (!brief || world->plan.days > 0 || world->plan.calm) return;
+  if (world->plan.expiry) return;
   if (world->healed || world_below(world, 3) > 0) return;
   world->user_ms = world->now_ms + world_below(world, 300);
 }
@@ -175,8 +180,7 @@ static void check_order(struct world* world, const struct gcn__event* event,
   stream->sequence = sequence;
 }
 
-static struct sent_event* find_event(const struct world* world,
-                                     uint64_t sequence) {
+struct sent_event* check_find(const struct world* world, uint64_t sequence) {
   size_t low = 0;
   size_t high = world->sent_count;
   while (low < high) {
@@ -205,6 +209,10 @@ static void check_reset(struct world* world, const struct gcn__event* event) {
 
 /* Each once, none invented, in order per connection. */
 void check_event(struct world* world, const struct gcn__event* event) {
+  if (world->flow != NULL) {
+    flow_event(world, event);
+    return;
+  }
   uint64_t sequence = 0;
   if (!gcn__sim_sequence(event->correlation_id, &sequence)) {
     world_break(world, "P10: an event that the service never made");
@@ -219,7 +227,7 @@ void check_event(struct world* world, const struct gcn__event* event) {
   world->client_sequence = event->sequence;
   check_reset(world, event);
   check_order(world, event, sequence);
-  struct sent_event* sent = find_event(world, sequence);
+  struct sent_event* sent = check_find(world, sequence);
   if (sent == NULL) {
     if (world->sent_count == WORLD_EVENTS_MAX) return;
     world_break(world, "P10: event %llu was never sent",
@@ -269,6 +277,10 @@ void check_gap(struct world* world, const struct gcn__gap* gap) {
             (double)gap->to_ms / 1000, gcn__input_name(gap->cause));
   if (gap->to_ms < gap->from_ms || gap->to_ms > world->now_ms) {
     world_break(world, "P11: a gap that is no interval");
+  }
+  if (world->flow != NULL) {
+    flow_gap(world, gap);
+    return;
   }
   bool possible = gap->certainty == GCN__CERTAINTY_POSSIBLE;
   bool drifted = gap->cause == GCN__INPUT_DRIFTED;
@@ -396,6 +408,10 @@ static void check_resets(struct world* world,
 }
 
 void check_end(struct world* world) {
+  if (world->flow != NULL) {
+    flow_end(world);
+    return;
+  }
   unsigned index = 0;
   const struct gcn__shard* shard;
   while ((shard = gcn__shard_next(world->engine, &index)) != NULL) {

@@ -2,12 +2,16 @@
 /*
  * The network: links with two queues of chunks, in order, with arrival times.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/err.h"
 #include "base/time.h"
 
 #include <string.h>
+
+/* What is under way to a consumer of streams at most, in bytes: behind that the
+ * service feels that nobody reads. */
+enum { UNREAD_MAX = 16 * 1024 };
 
 struct chunk {
   uint64_t due_ms;
@@ -147,10 +151,14 @@ static struct link* link_of(struct world* world, struct gcn__sim_conn* conn) {
   return NULL;
 }
 
+static bool has_room(const struct world* world, const struct link* link) {
+  return world->flow == NULL || gcn__buf_size(&link->down) < UNREAD_MAX;
+}
+
 static void collect_from(struct world* world, struct gcn__sim_conn* conn) {
   struct link* link = link_of(world, conn);
   if (link == NULL) return;
-  for (;;) {
+  while (has_room(world, link)) {
     struct gcn__span piece = gcn__sim_output(conn, world->now_ms);
     if (piece.size == 0) break;
     queue(world, link, &link->down, &link->down_free_ms, piece);
@@ -262,6 +270,8 @@ static void deliver_down(struct world* world, struct link* link) {
     world_turn(world);
   }
   gcn__buf_deinit(&bytes);
+  bool more = world->flow != NULL && link->used && link->conn != NULL;
+  if (more) collect_from(world, link->conn);
 }
 
 static void deliver_up(struct world* world, struct link* link) {
@@ -269,10 +279,12 @@ static void deliver_up(struct world* world, struct link* link) {
   gcn__buf_init(&bytes, &gcn__mem_libc, 64 * 1024 * 1024);
   struct gcn__span piece = take(&link->up, &bytes);
   bool swallowed = world->now_ms >= link->hole_up_ms || link->conn == NULL;
-  if (!swallowed) {
+  if (!swallowed && world->flow != NULL) {
+    flow_receive(world, link, piece);
+  } else if (!swallowed) {
     gcn__sim_receive(link->conn, piece, world->now_ms);
-    network_collect(world);
   }
+  if (!swallowed) network_collect(world);
   gcn__buf_deinit(&bytes);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The service's troubles, and what it tells of events and requests.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/time.h"
 #include "codec/digest.h"
@@ -172,6 +172,10 @@ static bool is_served(const struct world* world, const struct sent_event* sent,
 
 void service_event(void* ctx, const struct gcn__sim_event* event) {
   struct world* world = ctx;
+  if (world->flow != NULL) {
+    flow_happens(world, event);
+    return;
+  }
   if (world->sent_count == WORLD_EVENTS_MAX) return;
   struct sent_event* last =
       world->sent_count > 0 ? &world->sent[world->sent_count - 1] : NULL;
@@ -210,6 +214,10 @@ void service_request(void* ctx, const struct gcn__sim_request* request) {
 }
 
 void service_final(struct world* world) {
+  if (world->flow != NULL) {
+    flow_final(world);
+    return;
+  }
   world_say(world, "one event on each topic");
   const struct gcn__topics* topics = gcn__engine_topics(world->engine);
   world->final_sequence = GCN__NEVER;

@@ -10,6 +10,8 @@
  *   GCN_DST_RESETS=1          streams that are reset only
  *   GCN_DST_MANNERS=1         one 429 or one long outage, judged by the service
  *   GCN_DST_DRIFT=1           topics that vanish from channels only
+ *   GCN_DST_STREAM=1          the stream dialect
+ *   GCN_DST_EXPIRY=1          ... with tokens of 30 s and resets, nothing else
  *   GCN_DST_SEED=4711         one life, told line by line on stderr
  *
  * A failing life prints its seed; the same seed lives the same life again.
@@ -25,6 +27,10 @@ enum {
   DRIFT_SEEDS = 100,
   RESET_SEEDS = 20,
   MANNERS_SEEDS = 40,
+  STREAM_SEEDS = 1000,
+  EXPIRY_SEEDS = 200,
+  EXPIRY_DAYS = 1,
+  EXPIRY_LONG_SEEDS = 2,
   LONG_DAYS = 30,
   REPLAYS = 40,
   FAILURES_MAX = 10,
@@ -67,8 +73,9 @@ static void live(const struct world_plan* plan, const char* how,
 /* Certain lives were asked for, and no others. */
 static bool is_chosen(void) {
   static const char* const names[] = {
-      "GCN_DST_SEED",  "GCN_DST_FIRST",  "GCN_DST_DAYS",   "GCN_DST_CALM",
-      "GCN_DST_DRIFT", "GCN_DST_RESETS", "GCN_DST_MANNERS"};
+      "GCN_DST_SEED",    "GCN_DST_FIRST",  "GCN_DST_DAYS",
+      "GCN_DST_CALM",    "GCN_DST_DRIFT",  "GCN_DST_RESETS",
+      "GCN_DST_MANNERS", "GCN_DST_STREAM", "GCN_DST_EXPIRY"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (getenv(names[i]) != NULL) return true;
   }
@@ -77,12 +84,15 @@ static bool is_chosen(void) {
 
 static void lives(void** state) {
   (void)state;
+  bool expiry = from_environment("GCN_DST_EXPIRY", 0) != 0;
   const struct world_plan plan = {
       .days = from_environment("GCN_DST_DAYS", 0),
       .calm = from_environment("GCN_DST_CALM", 0) != 0,
       .drift = from_environment("GCN_DST_DRIFT", 0) != 0,
       .resets = from_environment("GCN_DST_RESETS", 0) != 0,
       .manners = from_environment("GCN_DST_MANNERS", 0) != 0,
+      .stream = from_environment("GCN_DST_STREAM", 0) != 0 || expiry,
+      .expiry = expiry,
   };
   uint64_t one = from_environment("GCN_DST_SEED", 0);
   if (one == 0) {
@@ -125,14 +135,41 @@ static void long_lives(void** state) {
   if (!is_chosen()) live(&plan, "GCN_DST_DAYS=30 ", LONG_SEEDS);
 }
 
-static void same_seed_same_life(void** state) {
+static void stream_lives(void** state) {
   (void)state;
+  const struct world_plan plan = {.stream = true};
+  if (!is_chosen()) live(&plan, "GCN_DST_STREAM=1 ", STREAM_SEEDS);
+}
+
+/* None is lost, none comes twice, and no gap is told. */
+static void tokens_of_30_s_and_resets_for_10_minutes(void** state) {
+  (void)state;
+  const struct world_plan plan = {.stream = true, .expiry = true};
+  if (!is_chosen()) live(&plan, "GCN_DST_EXPIRY=1 ", EXPIRY_SEEDS);
+}
+
+static void tokens_of_30_s_and_resets_for_days(void** state) {
+  (void)state;
+  const struct world_plan plan = {
+      .stream = true, .expiry = true, .days = EXPIRY_DAYS};
+  if (is_chosen()) return;
+  live(&plan, "GCN_DST_EXPIRY=1 GCN_DST_DAYS=2 ", EXPIRY_LONG_SEEDS);
+}
+
+static void live_twice(const struct world_plan* plan) {
   for (uint64_t seed = 1; seed <= REPLAYS && !is_chosen(); seed++) {
-    (void)world_run(&world, &world_plan_default, seed, NULL);
+    (void)world_run(&world, plan, seed, NULL);
     uint64_t hash = world.hash;
-    (void)world_run(&world, &world_plan_default, seed, NULL);
+    (void)world_run(&world, plan, seed, NULL);
     assert_true(hash == world.hash);
   }
+}
+
+static void same_seed_same_life(void** state) {
+  (void)state;
+  const struct world_plan stream = {.stream = true};
+  live_twice(&world_plan_default);
+  live_twice(&stream);
 }
 
 /* The keeper's own deadline begins sooner and ends the wait first. */
@@ -167,6 +204,9 @@ int main(void) {
       cmocka_unit_test(a_plain_reset_costs_no_call),
       cmocka_unit_test(the_service_sees_good_manners),
       cmocka_unit_test(long_lives),
+      cmocka_unit_test(stream_lives),
+      cmocka_unit_test(tokens_of_30_s_and_resets_for_10_minutes),
+      cmocka_unit_test(tokens_of_30_s_and_resets_for_days),
       cmocka_unit_test(same_seed_same_life),
       cmocka_unit_test(every_cell_is_reached),
   };

@@ -2,7 +2,7 @@
 /*
  * The user, his whims, and the vault that holds his secrets.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/err.h"
 #include "base/time.h"
@@ -58,6 +58,7 @@ static void user_topics(struct world* world) {
   for (size_t i = WORLD_TOPICS_KEPT; i < WORLD_TOPICS; i++) {
     if (world->wanted[i] == add || world_below(world, 4) >= share) continue;
     world->wanted[i] = add;
+    if (world->flow != NULL) world->flow->topics[i].changed_ms = world->now_ms;
     names[count++] = world->topics[i];
   }
   if (count == 0) return;
@@ -135,7 +136,8 @@ void user_whim(struct world* world) {
 }
 
 void user_whim_in_callback(struct world* world) {
-  if (world->plan.calm || world->plan.resets) return;
+  if (world->plan.calm || world->plan.resets || world->plan.expiry) return;
+  if (world->flow != NULL && world->flow->mute) return;
   if (world_below(world, 1000) < (world->plan.days > 0 ? 1 : 5)) {
     user_whim(world);
   }
@@ -154,6 +156,10 @@ static void inject_input(struct world* world, struct gcn__conn* conn) {
   /* Only the engine's reader can say which event. */
   bool empty = input == GCN__INPUT_EVENT && state != GCN__STATE_CONNECTING &&
                state != GCN__STATE_CLOSING;
+  /* The start came to nothing: so there was one. */
+  bool unread = world->flow != NULL && world->desire == GCN__DESIRE_STREAMING &&
+                world_below(world, 8) == 0;
+  if (unread) input = GCN__INPUT_UNREADABLE;
   /* As if a successor took over that very moment. */
   if (state == GCN__STATE_CLOSING && world_below(world, 8) == 0) {
     input = GCN__INPUT_RETIRE;
@@ -165,10 +171,11 @@ static void inject_input(struct world* world, struct gcn__conn* conn) {
   gcn__failure_clear(&conn->failure);
   gcn__engine_woken(world->engine, world->now_ms);
   gcn__conn_post(conn, input);
+  if (world->flow != NULL) flow_interrupts(world);
   if (input == GCN__INPUT_REFUSED) world->right_secret = false;
 }
 
-static void inject_anywhere(struct world* world) {
+void user_injects(struct world* world) {
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(world->engine, &slot)) != NULL) {
@@ -206,13 +213,17 @@ static void reset_streams(struct world* world) {
 
 void user_acts(struct world* world) {
   world->user_ms = world->now_ms + next_whim(world);
+  if (world->flow != NULL) {
+    flow_acts(world);
+    return;
+  }
   if (world->plan.resets) {
     reset_streams(world);
     return;
   }
   if (brief(world) && world_has(world, WORLD_INJECTS) &&
       world_below(world, 4) > 0) {
-    inject_anywhere(world);
+    user_injects(world);
   } else if (world->desire == GCN__DESIRE_STOPPED &&
              !world_has(world, WORLD_FICKLE)) {
     user_start(world);
@@ -222,7 +233,7 @@ void user_acts(struct world* world) {
   } else if (world_has(world, WORLD_MOVES) && world_below(world, 3) == 0) {
     service_move(world, world->plan.calm);
   } else if (world_has(world, WORLD_INJECTS) && world_below(world, 2) == 0) {
-    inject_anywhere(world);
+    user_injects(world);
   } else {
     user_whim(world);
   }
@@ -304,6 +315,9 @@ bool user_answers(struct world* world) {
 uint64_t user_deadline(const struct world* world) {
   uint64_t next_ms = gcn__time_min(world->user_ms, world->resume_ms);
   next_ms = gcn__time_min(next_ms, world->secret_ms);
+  if (world->flow != NULL) {
+    next_ms = gcn__time_min(next_ms, flow_deadline(world));
+  }
   for (size_t i = 0; i < WORLD_ASKS_MAX; i++) {
     next_ms = gcn__time_min(next_ms, world->asks[i].at_ms);
   }
@@ -332,6 +346,7 @@ void user_tick(struct world* world) {
     world_turn(world);
   }
   if (user_answers(world)) world_turn(world);
+  if (world->flow != NULL) flow_tick(world);
   if (!world->healed && world->user_ms <= world->now_ms) user_acts(world);
   if (world->desire == GCN__DESIRE_CLOSED) world->user_ms = GCN__NEVER;
   if (!is_refused(world)) return;

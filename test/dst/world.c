@@ -3,7 +3,7 @@
  * One life in the virtual world: the order of what happens, the engine's turn,
  * the healing and the end.
  */
-#include "world.h"
+#include "stream-world.h"
 
 #include "base/time.h"
 
@@ -105,7 +105,10 @@ static void perform(struct world* world, const struct gcn__effect* effect) {
   switch (effect->kind) {
   case GCN__EFFECT_OPEN: open_wire(world, effect); return;
   case GCN__EFFECT_DROP: drop_wire(world, effect); return;
-  case GCN__EFFECT_STATE: check_state(world, &effect->transition); break;
+  case GCN__EFFECT_STATE:
+    check_state(world, &effect->transition);
+    if (world->flow != NULL) flow_state(world, effect);
+    break;
   case GCN__EFFECT_EVENT:
     mix(world, effect->event.message.size);
     check_event(world, &effect->event);
@@ -116,7 +119,9 @@ static void perform(struct world* world, const struct gcn__effect* effect) {
   case GCN__EFFECT_TOPIC:
     world_say(world, "topic %.*s: %d", (int)effect->topic.topic.size,
               effect->topic.topic.data, (int)effect->topic.verdict);
+    if (world->flow != NULL) flow_topic(world, &effect->topic);
     break;
+  case GCN__EFFECT_MARK: flow_mark(world, &effect->mark); break;
   case GCN__EFFECT_REFRESHED:
   case GCN__EFFECT_NOTICE:
   case GCN__EFFECT_HEARTBEAT: break;
@@ -272,6 +277,7 @@ static void leave(struct world* world) {
 
 static void live(struct world* world) {
   manners_begin(world);
+  if (world->flow != NULL) flow_begin(world);
   user_start(world);
   world_turn(world);
   bool whole = world->plan.days > 0 || world->plan.calm || world->plan.manners;

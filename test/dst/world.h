@@ -64,6 +64,8 @@ struct world_plan {
   bool drift;    /* topics vanish from channels, little else happens */
   bool resets;   /* streams are reset now and then, nothing else happens */
   bool manners;  /* one endpoint asks to wait, or a long outage; no more */
+  bool stream;   /* the stream dialect; it knows the length and ... */
+  bool expiry;   /* ... tokens of 30 s and resets: nothing may be missed */
 };
 
 struct link {
@@ -101,6 +103,7 @@ struct link {
 /* What is known of a wire's latest connection, also after its end. */
 struct wire_view {
   uint64_t channel; /* hash of the one it was upgraded to; 0: none */
+  uint64_t bearer;  /* hash of the token that it was upgraded with; or 0 */
 };
 
 /* A channel whose topics the service confirmed. */
@@ -150,6 +153,8 @@ struct world_ask {
   bool old; /* with secrets that may be out of date */
 };
 
+struct flow; /* stream-world.h */
+
 struct world {
   uint64_t seed;
   struct world_plan plan;
@@ -167,6 +172,7 @@ struct world {
 
   struct gcn__engine* engine;
   struct gcn__sim* sim;
+  struct flow* flow; /* what the stream dialect has besides; NULL: channels */
   struct link links[WORLD_LINKS_MAX];
   int link_end; /* links from here on were never used */
   size_t heap_now;
@@ -246,6 +252,11 @@ struct gcn__conn* world_conn(const struct world* world,
 int world_birth(struct world* world, const struct world_plan* plan,
                 uint64_t seed, FILE* trace);
 void world_death(struct world* world);
+/* What engines of both dialects are made from. */
+void world_engine_options(struct world* world,
+                          struct gcn__engine_options* options);
+/* Cells that the engine meets are counted. */
+void world_watch(struct world* world);
 
 /* user.c */
 void user_command(struct world* world, unsigned bits);
@@ -253,6 +264,8 @@ void user_start(struct world* world);
 void user_credentials(struct world* world, bool right);
 void user_whim(struct world* world);
 void user_whim_in_callback(struct world* world);
+/* Inputs out of nowhere. */
+void user_injects(struct world* world);
 void user_acts(struct world* world);
 /* The vault is asked; it answers when it is due. */
 void user_asked(struct world* world, const struct gcn__effect* effect);
@@ -284,6 +297,8 @@ void check_rotation(struct world* world, const struct gcn__rotation* rotation);
 void check_turn(struct world* world);
 void check_text(struct world* world, const char* text);
 void check_end(struct world* world);
+/* NULL: the service has not made it. */
+struct sent_event* check_find(const struct world* world, uint64_t sequence);
 /* Shards may have gone. */
 void check_shards(struct world* world);
 
@@ -296,6 +311,8 @@ void check_download(struct world* world, struct link* link,
 void check_request(struct world* world, struct link* link, unsigned status);
 void check_streaming(struct world* world, unsigned shard);
 void check_token(struct world* world);
+/* P9: this token goes out over the link. */
+void check_bearer_hash(struct world* world, struct link* link, uint64_t hash);
 
 /* manners.c: the script of such a life, and the service's judgement. */
 void manners_begin(struct world* world);

@@ -163,7 +163,8 @@ static const char* body_of(enum gcn__op op) {
   case GCN__OP_NONE:
   case GCN__OP_UPGRADE:
   case GCN__OP_STREAM:
-  case GCN__OP_UNSUBSCRIBE: break;
+  case GCN__OP_UNSUBSCRIBE:
+  case GCN__OP_CHECKPOINT: break;
   }
   return "{}";
 }

@@ -3,9 +3,11 @@
  * The simulated service against arbitrary bytes from a client.
  *
  * The first byte says how: bit 0, on an open WebSocket rather than as HTTP;
- * bit 1, byte by byte.  In the rest "%T" stands for a valid token and "%C" for
- * a channel, so that mutations get past the door.  The service never crashes,
- * never leaks, keeps its counts, and always knows when it wants to be woken.
+ * bit 1, byte by byte; bit 2, the WebSocket is of the stream dialect; bit 3,
+ * the same without its subscriptions.  In the rest "%T" stands for a valid
+ * token and "%C" for a channel, so that mutations get past the door.  The
+ * service never crashes, never leaks, keeps its counts, and always knows when
+ * it wants to be woken.
  */
 #include "sim/service.h"
 
@@ -16,7 +18,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-enum { INPUT_MAX = 16384, TICKS_MAX = 64, ON_SOCKET = 1, BYTEWISE = 2 };
+enum {
+  INPUT_MAX = 16384,
+  TICKS_MAX = 64,
+  UNSENT_MAX = 600 << 10,
+  ON_SOCKET = 1,
+  BYTEWISE = 2,
+  ON_STREAM = 4,
+  BY_MESSAGE = 8,
+};
 
 static const struct gcn__sim_client clients[] = {{"id", "secret"}};
 static const struct gcn__sim_forbidden forbidden[] = {{"*.tokens", "a:b"}};
@@ -85,8 +95,24 @@ static void say_form(struct client* client, struct gcn__span form,
   gcn__buf_deinit(&text);
 }
 
+/* The upgrade that the first byte asks for. */
+static struct gcn__span upgrade_of(unsigned how) {
+#define UPGRADE(target)                                                        \
+  "GET " target " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"               \
+  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                       \
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                            \
+  "Authorization: Bearer %T\r\n\r\n"
+  if (how & BY_MESSAGE)
+    return GCN__SPAN(UPGRADE("/api/v2/notification/events"));
+  if (!(how & ON_STREAM)) return GCN__SPAN(UPGRADE("/channels/%C"));
+  return GCN__SPAN(
+      UPGRADE("/api/v2/notifications/stream?maxLatency=9000&subscriptions="
+              "%7B%22event%22:%22routing.queueEvents%22%7D"));
+#undef UPGRADE
+}
+
 static void set_up(struct client* client, char* token, char* channel,
-                   size_t size, bool on_socket) {
+                   size_t size, unsigned how) {
   static const char login[] =
       "POST /oauth/token HTTP/1.1\r\nHost: a\r\nAuthorization: Basic "
       "aWQ6c2VjcmV0\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -94,10 +120,6 @@ static void set_up(struct client* client, char* token, char* channel,
   static const char create[] =
       "POST /api/v2/notifications/channels HTTP/1.1\r\nHost: a\r\n"
       "Authorization: Bearer %T\r\nContent-Length: 0\r\n\r\n";
-  static const char upgrade[] =
-      "GET /channels/%C HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
-      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
   memset(token, 0, size);
   memset(channel, 0, size);
   say(client, gcn__span_str(login));
@@ -105,8 +127,8 @@ static void set_up(struct client* client, char* token, char* channel,
   say_form(client, gcn__span_str(create), gcn__span_str(token), GCN__SPAN("x"),
            false);
   find(client, "\"id\":\"", channel, size);
-  if (!on_socket) return;
-  say_form(client, gcn__span_str(upgrade), gcn__span_str(token),
+  if (!(how & ON_SOCKET)) return;
+  say_form(client, upgrade_of(how), gcn__span_str(token),
            gcn__span_str(channel), false);
   require(gcn__span_starts(gcn__buf_span(&client->in), "HTTP/1.1 101 "));
   gcn__buf_clear(&client->in);
@@ -133,6 +155,9 @@ static void tear_down(struct client* client) {
   require(counters.channels_live <= counters.channels);
   require(counters.channels_live_max <= 20);
   require(counters.rest_calls + counters.token_calls <= counters.requests);
+  require(counters.streams <= counters.sockets);
+  require(counters.batches_empty <= counters.batches);
+  require(counters.unsent_max <= UNSENT_MAX);
   gcn__sim_free(client->sim);
   gcn__buf_deinit(&client->in);
 }
@@ -154,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   gcn__buf_init(&client.in, &gcn__mem_libc, 64 << 20);
   client.conn = gcn__sim_accept(client.sim, NULL, client.now_ms);
-  set_up(&client, token, channel, sizeof token, data[0] & ON_SOCKET);
+  set_up(&client, token, channel, sizeof token, data[0]);
   say_form(&client, gcn__span(data + 1, size - 1), gcn__span_str(token),
            gcn__span_str(channel), data[0] & BYTEWISE);
   wait(&client);

@@ -92,7 +92,10 @@ static void answer(const struct gcn__topics* topics, unsigned shard,
 static void run(struct gcn__span text, bool combine) {
   struct gcn__topics topics;
   struct gcn__planner planner;
-  const struct gcn__planner_limits limits = {20, 25, 3, combine};
+  const struct gcn__planner_limits limits = {.names_target = 20,
+                                             .names_max = 25,
+                                             .shard_count_max = 3,
+                                             .combine = combine};
   gcn__topics_init(&topics, &gcn__mem_libc, TOPICS_MAX);
   gcn__planner_init(&planner, &gcn__mem_libc, &limits);
   subscribe(&planner, &topics, &text);

@@ -106,6 +106,15 @@ void player_set(struct player* player, const char* name, uint64_t value) {
   fail_msg("no setting is called %s", name);
 }
 
+void player_preset(struct player* player, const char* name) {
+  enum gcn__preset preset = gcn__preset_find(gcn__span_str(name));
+  assert_null(player->engine);
+  assert_int_not_equal(preset, GCN__PRESET_COUNT);
+  player->shape = gcn__shape_of(preset);
+  player->options.shape = &player->shape;
+  player->options.settings.ping_ms = 30000; /* as the client has it */
+}
+
 void player_proxy(struct player* player, const char* text) {
   assert_null(player->engine);
   snprintf(player->proxy_text, sizeof player->proxy_text, "%s", text);
@@ -247,6 +256,23 @@ void player_release(struct player* player) {
   player->holding = false;
   player->held = 0;
   gcn__engine_command(player->engine, commands, player->now_ms);
+  run(player);
+}
+
+void player_restore(struct player* player, const char* position,
+                    uint64_t ago_ms) {
+  static const unsigned char salt[GCN__ENGINE_SALT_SIZE] = {0};
+  struct gcn__restored restored = {.good_ago_ms = ago_ms};
+  if (position[0] != '-') restored.position = gcn__span_str(position);
+  player_begin(player);
+  assert_int_equal(
+      gcn__engine_restore(player->engine, salt, &restored, 1, player->now_ms),
+      0);
+}
+
+void player_unreadable(struct player* player, const char* text) {
+  player_begin(player);
+  gcn__engine_unreadable(player->engine, GCN_ECHECKPOINT, text, player->now_ms);
   run(player);
 }
 

@@ -32,6 +32,7 @@ struct player {
   struct gcn__engine* engine; /* NULL until the first fact */
   struct gcn__engine_options options;
   struct gcn__proxy_env proxies;
+  struct gcn__shape shape; /* of the stream dialect */
   char proxy_text[200];
   uint64_t tickets[2]; /* of the last question, and of the one before */
   unsigned alike;      /* verdicts of one kind in a row */
@@ -68,9 +69,15 @@ void player_deinit(struct player* player);
 /* What the engine is made with; before the first fact only. */
 void player_set(struct player* player, const char* name, uint64_t value);
 void player_proxy(struct player* player, const char* text);
+void player_preset(struct player* player, const char* name);
 void player_asks(struct player* player, enum gcn__ask_kind kind);
 /* Makes the engine, if there is none yet. */
 void player_begin(struct player* player);
+/* What the last run left; a position of "-" is none.  Before the first
+ * start. */
+void player_restore(struct player* player, const char* position,
+                    uint64_t ago_ms);
+void player_unreadable(struct player* player, const char* text);
 /* When that is told next, and what was to be reacted to before has been, the
  * user does this from inside the callback. */
 void player_react(struct player* player, struct player_reaction reaction);

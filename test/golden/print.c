@@ -73,6 +73,13 @@ static void print_transition(FILE* out, const struct gcn__transition* t) {
   if (t->failure != NULL) print_failure(out, t->failure);
 }
 
+/* What only the stream dialect has. */
+static void print_names(FILE* out, const struct gcn__event* event) {
+  put(out, " at ", event->resource_id);
+  put(out, " type ", event->type);
+  put(out, " named ", event->id);
+}
+
 static void print_event(FILE* out, const char* kind,
                         const struct gcn__event* event) {
   fprintf(out, "> %s %" PRIu64, kind, event->sequence);
@@ -80,6 +87,7 @@ static void print_event(FILE* out, const char* kind,
   put(out, " ", event->body);
   put(out, " id ", event->correlation_id);
   put(out, " version ", event->version);
+  print_names(out, event);
   fprintf(out, " (channel %u, stream %" PRIu64 ")\n", event->generation,
           event->connection);
 }
@@ -104,6 +112,7 @@ static void print_gap(FILE* out, const struct gcn__gap* gap) {
           gap->to_ms, gcn__input_name(gap->cause));
   print_shard(out, gap->shard);
   if (gap->certainty == GCN__CERTAINTY_POSSIBLE) fprintf(out, ", possible");
+  if (gap->before_ms > 0) fprintf(out, ", %" PRIu64 " before", gap->before_ms);
   fprintf(out, "%s\n", gap->partial ? ", partial" : "");
 }
 
@@ -139,6 +148,12 @@ void print_effect(FILE* out, const char* wire,
     return;
   case GCN__EFFECT_REFRESHED:
     put(out, "> refreshed ", effect->refresh_token);
+    fprintf(out, "\n");
+    return;
+  case GCN__EFFECT_MARK:
+    fprintf(out, "> position %.*s%s", (int)effect->mark.position.size,
+            effect->mark.position.data, effect->mark.is_time ? ", a time" : "");
+    print_shard(out, effect->mark.shard);
     fprintf(out, "\n");
     return;
   }

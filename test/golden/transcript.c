@@ -14,7 +14,7 @@
 enum {
   PATH_SIZE = 4096,
   BYTES_SIZE_MAX = 262144,
-  LINE_SIZE = 4096,
+  LINE_SIZE = 16384,
   WORD_SIZE = 100,
   NAME_COUNT_MAX = 2000,
 };
@@ -431,6 +431,18 @@ static void play_other(struct reader* reader, const char* words) {
   if (!same) fail_msg("%s.txt is not what happens", words);
 }
 
+static void play_restore(struct reader* reader, const char* words) {
+  char position[WORD_SIZE];
+  unsigned long ago_ms = 0;
+  int count = sscanf(words, "%99s %lu", position, &ago_ms);
+  assert_true(count >= 1);
+  player_restore(reader->player, position, count == 2 ? ago_ms : UINT64_MAX);
+}
+
+static void play_unreadable(struct reader* reader, const char* words) {
+  player_unreadable(reader->player, words);
+}
+
 /* What the engine is made with. */
 static bool play_option(struct reader* reader) {
   const char* words = after_word(reader->line, "set");
@@ -439,6 +451,11 @@ static bool play_option(struct reader* reader) {
     unsigned long value = 0;
     assert_int_equal(sscanf(words, "%99s %lu", name, &value), 2);
     player_set(reader->player, name, value);
+    return true;
+  }
+  words = after_word(reader->line, "preset");
+  if (words != NULL) {
+    player_preset(reader->player, words);
     return true;
   }
   words = after_word(reader->line, "proxy");
@@ -458,15 +475,25 @@ static void play_fact(struct reader* reader) {
     const char* word;
     void (*play)(struct reader* reader, const char* words);
   } facts[] = {
-      {"received", play_received},   {"command", play_command},
-      {"subscribe", play_subscribe}, {"unsubscribe", play_unsubscribe},
-      {"linked", play_linked},       {"credentials", play_credentials},
-      {"ended", play_ended},         {"wait", play_wait},
-      {"pause", play_pause},         {"resume", play_resume},
-      {"excuse", play_excuse},       {"play", play_other},
-      {"offer", play_offer},         {"grant", play_grant},
-      {"hold", play_hold},           {"release", play_release},
+      {"received", play_received},
+      {"command", play_command},
+      {"subscribe", play_subscribe},
+      {"unsubscribe", play_unsubscribe},
+      {"linked", play_linked},
+      {"credentials", play_credentials},
+      {"ended", play_ended},
+      {"wait", play_wait},
+      {"pause", play_pause},
+      {"resume", play_resume},
+      {"excuse", play_excuse},
+      {"play", play_other},
+      {"offer", play_offer},
+      {"grant", play_grant},
+      {"hold", play_hold},
+      {"release", play_release},
       {"react", play_react},
+      {"restore", play_restore},
+      {"unreadable", play_unreadable},
   };
   for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
     const char* words = after_word(reader->line, facts[i].word);

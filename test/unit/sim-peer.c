@@ -227,16 +227,25 @@ unsigned sim_subscribe(struct sim_link* link, const char* token, const char* id,
   return sim_call(link, "PUT", target, token, body);
 }
 
-unsigned sim_upgrade(struct sim_link* link, const char* id) {
-  char target[2 * SIM_TEXT_SIZE];
+unsigned sim_upgrade_at(struct sim_link* link, const char* target,
+                        const char* token) {
   struct gcn__entropy entropy = {fill_mask, NULL};
   struct gcn__ws_limits limits = {8 << 20, 1 << 20};
-  snprintf(target, sizeof target, "/channels/%s", id);
-  unsigned status = sim_request(link, "GET", target, UPGRADE_HEADERS, NULL);
+  char headers[2 * SIM_TEXT_SIZE];
+  snprintf(headers, sizeof headers, "%s%s%s%s", UPGRADE_HEADERS,
+           token == NULL ? "" : "Authorization: Bearer ",
+           token == NULL ? "" : token, token == NULL ? "" : "\r\n");
+  unsigned status = sim_request(link, "GET", target, headers, NULL);
   if (status != 101) return status;
   link->ws = gcn__ws_new(&gcn__mem_libc, GCN__WS_CLIENT, &limits, &entropy);
   assert_non_null(link->ws);
   return status;
+}
+
+unsigned sim_upgrade(struct sim_link* link, const char* id) {
+  char target[2 * SIM_TEXT_SIZE];
+  snprintf(target, sizeof target, "/channels/%s", id);
+  return sim_upgrade_at(link, target, NULL);
 }
 
 void sim_stream(struct sim_link* rest, struct sim_link* link,

@@ -78,6 +78,9 @@ unsigned sim_subscribe(struct sim_link* link, const char* token, const char* id,
                        const char* topic);
 /* Upgrades; the status. */
 unsigned sim_upgrade(struct sim_link* link, const char* id);
+/* The same for any target, with a bearer token (NULL: none). */
+unsigned sim_upgrade_at(struct sim_link* link, const char* target,
+                        const char* token);
 /* A token, a channel with one topic, and its WebSocket on `link`. */
 void sim_stream(struct sim_link* rest, struct sim_link* link,
                 const char* topic);

@@ -56,6 +56,20 @@ static void token_answers(void** state) {
   assert_token("[]", GCN_EPROTO, NULL, 0);
 }
 
+/* PROTOCOL §6.2, thread D; the names of RFC 6749 go before. */
+static void token_answers_in_camel_case(void** state) {
+  (void)state;
+  assert_token("{\"accessToken\":\"a\",\"tokenType\":\"Bearer\","
+               "\"expiresIn\":86399}",
+               0, "a", 86399);
+  assert_token("{\"accessToken\":\"b\",\"access_token\":\"a\","
+               "\"expiresIn\":1,\"expires_in\":2}",
+               0, "a", 2);
+  assert_token("{\"accessToken\":\"a\",\"tokenType\":\"mac\"}", GCN_EPROTO,
+               NULL, 0);
+  assert_token("{\"accessToken\":5}", GCN_EPROTO, NULL, 0);
+}
+
 /* The new refresh token takes the old one's place. */
 static void refresh_tokens_are_taken(void** state) {
   (void)state;
@@ -64,6 +78,7 @@ static void refresh_tokens_are_taken(void** state) {
     const char* refresh_token; /* NULL: absent */
   } cases[] = {
       {"{\"access_token\":\"a\",\"refresh_token\":\"r2\"}", "r2"},
+      {"{\"accessToken\":\"a\",\"refreshToken\":\"r2\"}", "r2"},
       {"{\"access_token\":\"a\",\"refresh_token\":null}", NULL},
       {"{\"access_token\":\"a\",\"refresh_token\":7}", NULL},
       {"{\"access_token\":\"a\"}", NULL},
@@ -226,7 +241,9 @@ static enum gcn__message_kind kind_of(const char* literal) {
   char text[512];
   snprintf(text, sizeof text, "%s", literal);
   struct gcn__envelope envelope;
-  assert_int_equal(gcn__envelope_scan(text, strlen(text), &envelope, NULL), 0);
+  assert_int_equal(gcn__envelope_scan(text, strlen(text), GCN__SCRUTINY_STRICT,
+                                      &envelope, NULL),
+                   0);
   return gcn__channels_name(&envelope);
 }
 
@@ -321,6 +338,7 @@ static void system_messages_name_a_channel(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(token_answers),
+      cmocka_unit_test(token_answers_in_camel_case),
       cmocka_unit_test(refresh_tokens_are_taken),
       cmocka_unit_test(the_pace_is_read),
       cmocka_unit_test(half_a_pace_is_none),

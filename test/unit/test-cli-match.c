@@ -25,7 +25,9 @@ static bool test(const char* expression) {
   struct gcn__match* match = gcn__match_new(expression, &why);
   if (match == NULL) fail_msg("'%s' is refused: %s", expression, why);
   gcn_event_t event = {.topic = span("v2.users.u1.presence"),
-                       .body = span(body)};
+                       .body = span(body),
+                       .id = span("e-1"),
+                       .type = span("ADD")};
   bool good = gcn__match_test(match, &event);
   gcn__match_free(match);
   return good;
@@ -57,6 +59,10 @@ static void test_true(void** state) {
       "body.list.2.id != x",
       "body.list.x != 1",
       "correlationId != c1", /* absent */
+      "eventType == ADD",
+      "id match ^e-[0-9]$",
+      "resourceId != q-1",
+      "eventTime != 2031", /* absent, like the one before */
       "body.code == 10",
       "body.code == \"10\"",
       "body.code < 9", /* text: the service said so */
@@ -74,6 +80,7 @@ static void test_false(void** state) {
       "body.count < 9",          "body.count == \"ten\"",
       "body.nowhere == 1",       "body.nowhere contains a",
       "body.status.deeper == 1", "body.list.9.id == x1",
+      "eventType == add",        "resourceId == q-1",
       "correlationId == c1",     "body.on == false",
       "body.count contains 2",   "body.list.-1.id == x2",
   };

@@ -110,6 +110,14 @@ static void test_everything(void** state) {
   gcn__tail_options_deinit(&options);
 }
 
+static void expect_refusal(const char* line) {
+  struct gcn__tail_options options;
+  int exit_code = -1;
+  if (parse(&options, line, &exit_code)) fail_msg("accepted: %s", line);
+  assert_int_equal(exit_code, GCN__EXIT_USAGE);
+  gcn__tail_options_deinit(&options);
+}
+
 static void test_refused(void** state) {
   (void)state;
   static const char* const lines[] = {
@@ -150,16 +158,29 @@ static void test_refused(void** state) {
       "t|--rotate-spread|x",
       "t|--ping|0",
       "t|--proxy|http://u:p@h:1",
+      "t|--checkpoint|",
+      "t|--on-full|drop",
       "",
   };
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-    struct gcn__tail_options options;
-    int exit_code = -1;
-    if (parse(&options, lines[i], &exit_code)) {
-      fail_msg("accepted: %s", lines[i]);
-    }
-    assert_int_equal(exit_code, GCN__EXIT_USAGE);
-    gcn__tail_options_deinit(&options);
+    expect_refusal(lines[i]);
+  }
+}
+
+static void test_refused_of_the_stream(void** state) {
+  (void)state;
+  static const char* const lines[] = {
+      "t|--dialect|both",
+      "t|--preset|guides",
+      "t|--preset|guide|--dialect|channels",
+      "t|--batch-size|5",
+      "t|--subscriptions|/nonexistent",
+      "t|--preset|guide|--subscriptions|/nonexistent",
+      "a?b|--dialect|stream", /* a filter without a value */
+      "--dialect|stream",
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    expect_refusal(lines[i]);
   }
 }
 
@@ -180,18 +201,78 @@ static void test_topics(void** state) {
   gcn__tail_options_deinit(&options);
 }
 
-static bool parse_file(struct gcn__tail_options* options, const char* text) {
+/* Wherever the dialect is named, it decides how topics are read. */
+static void test_stream(void** state) {
+  (void)state;
+  struct gcn__tail_options options;
+  int exit_code = -1;
+  assert_true(parse(&options,
+                    "routing.queueEvents@q-1?eventType=A,B|--checkpoint|c|"
+                    "--on-full|keep-latest|--preset|thread-b|a.b@c",
+                    &exit_code));
+  assert_int_equal(options.dialect.dialect, GCN_DIALECT_STREAM);
+  assert_int_equal(options.dialect.stream.form, GCN_FORM_TOPIC);
+  assert_int_equal(options.topics.count, 2);
+  assert_true(options.topics.stream);
+  assert_int_equal(options.full, GCN_FULL_KEEP_LATEST);
+  assert_true(options.full_given);
+  assert_non_null(options.checkpoint_path);
+  gcn__tail_options_deinit(&options);
+
+  char longest[1002] = "";
+  memset(longest, 'x', 1000);
+  char line[1100];
+  snprintf(line, sizeof line, "--dialect|stream|%s", longest);
+  assert_true(parse(&options, line, &exit_code));
+  gcn__tail_options_deinit(&options);
+  longest[1000] = 'x';
+  snprintf(line, sizeof line, "--dialect|stream|%s", longest);
+  assert_false(parse(&options, line, &exit_code));
+  gcn__tail_options_deinit(&options);
+}
+
+static bool parse_text(struct gcn__tail_options* options, const char* flags,
+                       const char* text) {
   char path[] = "/tmp/gcn-topics-XXXXXX";
   int fd = mkstemp(path);
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
   close(fd);
-  char arguments[64];
-  snprintf(arguments, sizeof arguments, "-T|%s", path);
+  char arguments[96];
+  snprintf(arguments, sizeof arguments, "%s|%s", flags, path);
   int exit_code = -1;
   bool good = parse(options, arguments, &exit_code);
   unlink(path);
   return good;
+}
+
+static bool parse_file(struct gcn__tail_options* options, const char* text) {
+  return parse_text(options, "-T", text);
+}
+
+static void test_subscriptions_file(void** state) {
+  (void)state;
+  static const char flags[] = "--dialect|stream|--subscriptions";
+  struct gcn__tail_options options;
+  assert_true(parse_text(&options, flags,
+                         "[{\"event\":\"a.b\",\"resourceId\":\"r\"},\n"
+                         " {\"event\":\"c\",\"filters\":{\"t\":[\"x\","
+                         "\"y\"]}}, {\"event\":\"c\"}]"));
+  assert_int_equal(options.topics.count, 3);
+  assert_string_equal(options.topics.names[0], "a.b@r");
+  assert_string_equal(options.topics.names[1], "c?t=x,y");
+  gcn__tail_options_deinit(&options);
+  assert_true(parse_text(&options, flags,
+                         "{\"event\":\"a\"}\n{\"event\":\"a\"}\n"
+                         "{\"event\":\"b\"}\n"));
+  assert_int_equal(options.topics.count, 2); /* one of them twice */
+  gcn__tail_options_deinit(&options);
+  assert_false(parse_text(&options, flags, "[{\"event\":\"a\"},{}]"));
+  gcn__tail_options_deinit(&options);
+  assert_false(parse_text(&options, flags, "[{\"event\":\"a\"}"));
+  gcn__tail_options_deinit(&options);
+  assert_false(parse_text(&options, flags, "[]"));
+  gcn__tail_options_deinit(&options);
 }
 
 static void test_topics_file(void** state) {
@@ -260,6 +341,16 @@ static void test_help_names_every_option(void** state) {
       "--rotate-after",
       "--rotate-spread",
       "--ping TIME",
+      "--dialect NAME",
+      "--preset NAME",
+      "--token-in",
+      "--subscriptions-in",
+      "--stream-path",
+      "--batch-size",
+      "--max-latency",
+      "--subscriptions FILE",
+      "--checkpoint FILE",
+      "--on-full WHAT",
       "USR1",
       "USR2",
   };
@@ -277,8 +368,11 @@ int main(void) {
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_everything),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_refused_of_the_stream),
       cmocka_unit_test(test_topics),
       cmocka_unit_test(test_topics_file),
+      cmocka_unit_test(test_stream),
+      cmocka_unit_test(test_subscriptions_file),
       cmocka_unit_test(test_many_topics),
       cmocka_unit_test(test_too_many_topics),
       cmocka_unit_test(test_help_names_every_option),

@@ -96,6 +96,146 @@ static void test_raw_decoded(void** state) {
          "\"metadata\":{\"CorrelationId\":\"c\"}}\n");
 }
 
+/* --- stream dialect ------------------------------------------------------- */
+
+static void expect_stream(enum gcn__output_form form, const gcn_event_t* event,
+                          const char* expected) {
+  struct gcn__buf out;
+  struct gcn__output output = {.form = form, .stream = true, .width = 80};
+  gcn__buf_init(&out, &gcn__mem_libc, 1 << 20);
+  assert_int_equal(gcn__output_event(&output, &out, event), 0);
+  assert_int_equal(gcn__buf_append(&out, "", 1), 0);
+  assert_string_equal(gcn__buf_span(&out).data, expected);
+  gcn__buf_deinit(&out);
+}
+
+/* The part of `message` that is `text`. */
+static gcn_span_t part(gcn_span_t message, const char* text) {
+  const char* at = strstr(message.data, text);
+  assert_non_null(at);
+  return (gcn_span_t){at, strlen(text)};
+}
+
+static void test_stream_event(void** state) {
+  (void)state;
+  gcn_span_t message = span("{\"id\":42,\"event\":\"a.b\",\n"
+                            "\"resourceId\":\"q-1\",\"eventType\":\"ADD\","
+                            "\"timestamp\":\"2031-01-01T00:00:00Z\","
+                            "\"data\":{\"n\":1}}");
+  gcn_event_t event = {
+      .message = message,
+      .id = part(message, "42"),
+      .topic = part(message, "a.b"),
+      .resource_id = part(message, "q-1"),
+      .type = part(message, "ADD"),
+      .timestamp = part(message, "2031-01-01T00:00:00Z"),
+      .body = part(message, "{\"n\":1}"),
+      .sequence = 17,
+      .generation = 1,
+      .connection = 3,
+  };
+  expect_stream(GCN__OUTPUT_JSON, &event,
+                "{\"v\":1,\"type\":\"event\","
+                "\"time\":\"1970-01-01T00:00:00.000Z\",\"seq\":17,"
+                "\"id\":\"42\",\"topic\":\"a.b\",\"resourceId\":\"q-1\","
+                "\"eventType\":\"ADD\","
+                "\"eventTime\":\"2031-01-01T00:00:00Z\","
+                "\"body\":{\"n\":1},\"correlationId\":null,\"channel\":1,"
+                "\"connection\":3}\n");
+  expect_stream(GCN__OUTPUT_BODY, &event, "{\"n\":1}\n");
+  expect_stream(GCN__OUTPUT_RAW, &event,
+                "{\"id\":42,\"event\":\"a.b\", "
+                "\"resourceId\":\"q-1\",\"eventType\":\"ADD\","
+                "\"timestamp\":\"2031-01-01T00:00:00Z\","
+                "\"data\":{\"n\":1}}\n");
+}
+
+/* Keys do not come and go. */
+static void test_stream_event_of_little(void** state) {
+  (void)state;
+  gcn_event_t event = {.topic = span("a"), .body = span("1")};
+  expect_stream(GCN__OUTPUT_JSON, &event,
+                "{\"v\":1,\"type\":\"event\","
+                "\"time\":\"1970-01-01T00:00:00.000Z\",\"seq\":0,"
+                "\"id\":null,\"topic\":\"a\",\"resourceId\":null,"
+                "\"eventType\":null,\"eventTime\":null,\"body\":1,"
+                "\"correlationId\":null,\"channel\":0,\"connection\":0}\n");
+}
+
+/* A string was decoded in place: what is left of it is not JSON any more. */
+static void test_stream_decoded(void** state) {
+  (void)state;
+  gcn_span_t message = span("{\"id\":7,\"event\":\"a/b/b\",\"x\":\"y\"}");
+  gcn_event_t event = {
+      .message = message,
+      .id = part(message, "7"),
+      .topic = {strstr(message.data, "a/b/b"), 3},
+      .body = message,
+  };
+  expect_stream(GCN__OUTPUT_RAW, &event, "{\"id\":7,\"event\":\"a/b\"}\n");
+  expect_stream(GCN__OUTPUT_BODY, &event, "{\"id\":7,\"event\":\"a/b\"}\n");
+  event.body = part(message, "\"y\"");
+  expect_stream(GCN__OUTPUT_RAW, &event,
+                "{\"id\":7,\"event\":\"a/b\",\"data\":\"y\"}\n");
+  expect_stream(GCN__OUTPUT_BODY, &event, "\"y\"\n");
+}
+
+static void test_stream_pretty(void** state) {
+  (void)state;
+  gcn_event_t event = {.topic = span("a.b"),
+                       .resource_id = span("q\033"),
+                       .type = span("ADD"),
+                       .body = span("{\"n\":1}")};
+  struct gcn__buf out;
+  struct gcn__output output = {
+      .form = GCN__OUTPUT_PRETTY, .stream = true, .width = 80};
+  gcn__buf_init(&out, &gcn__mem_libc, 1 << 20);
+  assert_int_equal(gcn__output_event(&output, &out, &event), 0);
+  assert_int_equal(gcn__buf_append(&out, "", 1), 0);
+  assert_non_null(
+      strstr(gcn__buf_span(&out).data, "a.b@q\\u001b ADD  {\"n\":1}\n"));
+  gcn__buf_deinit(&out);
+}
+
+static int write_checkpoint(const struct gcn__output* output,
+                            struct gcn__buf* out) {
+  const gcn_failure_t failure = {.error = GCN_ECHECKPOINT,
+                                 .op = GCN_OP_CHECKPOINT,
+                                 .correlation_id = "",
+                                 .text = "no space"};
+  return gcn__output_checkpoint(output, out, 0, &failure);
+}
+
+static void test_checkpoint(void** state) {
+  (void)state;
+  expect(GCN__OUTPUT_JSON, write_checkpoint,
+         "{\"v\":1,\"type\":\"checkpoint\","
+         "\"time\":\"1970-01-01T00:00:00.000Z\","
+         "\"error\":\"GCN_ECHECKPOINT\",\"text\":\"no space\"}\n");
+  expect(GCN__OUTPUT_RAW, write_checkpoint, "");
+}
+
+static int write_dropped(const struct gcn__output* output,
+                         struct gcn__buf* out) {
+  const gcn_gap_t gap = {.from_unix_ms = 1000,
+                         .to_unix_ms = 4000,
+                         .to_ms = 999999,
+                         .cause = "full",
+                         .certainty = GCN_CERTAINTY_DROPPED};
+  return gcn__output_gap(output, out, 0, &gap);
+}
+
+/* One that began before the loop did. */
+static void test_dropped(void** state) {
+  (void)state;
+  expect(GCN__OUTPUT_JSON, write_dropped,
+         "{\"v\":1,\"type\":\"gap\",\"time\":\"1970-01-01T00:00:00.000Z\","
+         "\"from\":\"1970-01-01T00:00:01.000Z\","
+         "\"to\":\"1970-01-01T00:00:04.000Z\",\"ms\":3000,"
+         "\"cause\":\"full\",\"certainty\":\"dropped\","
+         "\"connectionIndex\":0,\"topicCount\":0,\"topics\":[]}\n");
+}
+
 static int write_lost(const struct gcn__output* output, struct gcn__buf* out) {
   const gcn_failure_t failure = {.error = GCN_EPEERCLOSE,
                                  .layer = GCN_LAYER_WS,
@@ -416,6 +556,12 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_event),
       cmocka_unit_test(test_raw_decoded),
+      cmocka_unit_test(test_stream_event),
+      cmocka_unit_test(test_stream_event_of_little),
+      cmocka_unit_test(test_stream_decoded),
+      cmocka_unit_test(test_stream_pretty),
+      cmocka_unit_test(test_checkpoint),
+      cmocka_unit_test(test_dropped),
       cmocka_unit_test(test_lost),
       cmocka_unit_test(test_open),
       cmocka_unit_test(test_others),

@@ -152,6 +152,12 @@ static void test_summary(void** state) {
   assert_non_null(strstr(text, "events: 300 (sent: 0)"));
   assert_non_null(strstr(text, "faults: 4,"));
   assert_non_null(strstr(text, "expectations not met: 1"));
+  assert_null(strstr(text, "streams"));
+  counters.streams = 3;
+  counters.streams_resumed = 2;
+  gcn__cli_sim_summary(&counters, text);
+  assert_non_null(strstr(text, "streams: 3 (resumed: 2, lost: 0), batches: 0"));
+  assert_non_null(strstr(text, "expectations not met: 1"));
 }
 
 /* --- files --------------------------------------------------------------- */

@@ -137,6 +137,30 @@ static void test_everything(void** state) {
   drop(&line);
 }
 
+static void test_streams(void** state) {
+  (void)state;
+  struct line line;
+  parse(&line, "--stream-retention|5m|--stream-history|9|--stream-on-lost|live|"
+               "--stream-repeat|3|--stream-resumed|--stream-ping|0|"
+               "--stream-ping-gap|10s|--slow-consumer|20s|--expiry-code|1008|"
+               "--ticket-life|2h|--scope|a:b,c:d|--licence|CX 1");
+  assert_true(line.good);
+  const struct gcn__sim_options* service = &line.options.service;
+  assert_int_equal(service->stream_retention_ms, 300000);
+  assert_int_equal(service->stream_history_max, 9);
+  assert_true(service->stream_lost_goes_on);
+  assert_int_equal(service->stream_repeat, 3);
+  assert_true(service->stream_tells_resumed);
+  assert_true(service->stream_ping_ms == GCN__NEVER);
+  assert_int_equal(service->stream_ping_gap_ms, 10000);
+  assert_int_equal(service->stream_slow_ms, 20000);
+  assert_int_equal(service->stream_expiry_code, 1008);
+  assert_int_equal(service->stream_ticket_life_s, 7200);
+  assert_string_equal(service->stream_scopes, "a:b,c:d");
+  assert_string_equal(service->stream_licences, "CX 1");
+  drop(&line);
+}
+
 /* To the service 0 stands for its default; on the command line for "none". */
 static void test_none(void** state) {
   (void)state;
@@ -149,57 +173,67 @@ static void test_none(void** state) {
   drop(&line);
 }
 
+static const char* const refused[] = {
+    "--nonsense",
+    "-x",
+    "v2.users.a.presence",
+    "--tls=yes",
+    "--listen",
+    "--listen|localhost",
+    "--listen|127.0.0.1:65536",
+    "--listen|:80",
+    "--port-file|",
+    "--cert-flaw|ugly",
+    "--no-tls|--ca-out|ca.pem",
+    "--no-tls|--cert-flaw|expired",
+    "--authority|ftp://a",
+    "--rate|fast",
+    "--topics|0",
+    "--topics|100001",
+    "--topics-out|t",
+    "--payload-size|4194305",
+    "--corpus-once",
+    "--corpus|/nonexistent/corpus",
+    "--seed|-1",
+    "--token-life|999ms",
+    "--heartbeat|soon",
+    "--channel-ttl|0",
+    "--max-channels|0",
+    "--max-topics|x",
+    "--rest-limit|x",
+    "--for|0s",
+    "--stream-retention|0",
+    "--stream-history|0",
+    "--stream-on-lost|sleep",
+    "--stream-repeat|10001",
+    "--stream-ping|x",
+    "--stream-ping-gap|x",
+    "--slow-consumer|x",
+    "--expiry-code|0",
+    "--ticket-life|1ms",
+    "--client-id|a",
+    "--client-id|a|--client-id|b",
+    "--client-secret|s",
+    "--client-id|a|--client-secret|",
+    "--client-id|a|--client-secret|s|--client-secret|s",
+    "--client-id|a|--client-secret|s|--client-id|a|--client-secret|s",
+    "--client-id|a:b|--client-secret|s",
+    "--client-id|a|--client-secret-file|/nonexistent/secret",
+    "--forbid|v2.bad",
+    "--forbid|=routing:queue:view",
+    "--forbid|v2.bad=",
+    "--fault|/nonexistent/faults",
+    "--fault-line|at noon tcp.reset",
+    "--fault-line|at 1s tcp.reset\nat 2s tcp.reset",
+};
+
 static void test_refused(void** state) {
   (void)state;
-  static const char* const lines[] = {
-      "--nonsense",
-      "-x",
-      "v2.users.a.presence",
-      "--tls=yes",
-      "--listen",
-      "--listen|localhost",
-      "--listen|127.0.0.1:65536",
-      "--listen|:80",
-      "--port-file|",
-      "--cert-flaw|ugly",
-      "--no-tls|--ca-out|ca.pem",
-      "--no-tls|--cert-flaw|expired",
-      "--authority|ftp://a",
-      "--rate|fast",
-      "--topics|0",
-      "--topics|100001",
-      "--topics-out|t",
-      "--payload-size|4194305",
-      "--corpus-once",
-      "--corpus|/nonexistent/corpus",
-      "--seed|-1",
-      "--token-life|999ms",
-      "--heartbeat|soon",
-      "--channel-ttl|0",
-      "--max-channels|0",
-      "--max-topics|x",
-      "--rest-limit|x",
-      "--for|0s",
-      "--client-id|a",
-      "--client-id|a|--client-id|b",
-      "--client-secret|s",
-      "--client-id|a|--client-secret|",
-      "--client-id|a|--client-secret|s|--client-secret|s",
-      "--client-id|a|--client-secret|s|--client-id|a|--client-secret|s",
-      "--client-id|a:b|--client-secret|s",
-      "--client-id|a|--client-secret-file|/nonexistent/secret",
-      "--forbid|v2.bad",
-      "--forbid|=routing:queue:view",
-      "--forbid|v2.bad=",
-      "--fault|/nonexistent/faults",
-      "--fault-line|at noon tcp.reset",
-      "--fault-line|at 1s tcp.reset\nat 2s tcp.reset",
-  };
-  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
     struct line line;
     char said[TEXT_SIZE];
-    parse_and_listen(&line, lines[i], said);
-    if (line.good) fail_msg("accepted: %s", lines[i]);
+    parse_and_listen(&line, refused[i], said);
+    if (line.good) fail_msg("accepted: %s", refused[i]);
     assert_int_equal(line.exit_code, GCN__EXIT_USAGE);
     assert_non_null(strstr(said, "test: error: "));
     assert_non_null(strstr(said, "Try 'gcn sim --help'."));
@@ -337,6 +371,9 @@ static void test_log_lines(void** state) {
   assert_true(gcn__cli_sim_is_request("#12 POST /oauth/token: 200"));
   assert_true(gcn__cli_sim_is_request("#3 GET /channels/{id}: 404"));
   assert_false(gcn__cli_sim_is_request("#3 GET /channels/{id}: 101"));
+  assert_false(gcn__cli_sim_is_request(
+      "#3 GET /api/v2/notifications/stream: 101 for me"));
+  assert_false(gcn__cli_sim_is_request("#3 stream closed by us: 4001 x"));
   assert_false(gcn__cli_sim_is_request("#3 WebSocket ended by the client"));
   assert_false(gcn__cli_sim_is_request("#3 was replaced on its channel by #4"));
   assert_false(gcn__cli_sim_is_request("a channel of me expired"));
@@ -538,6 +575,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_everything),
+      cmocka_unit_test(test_streams),
       cmocka_unit_test(test_none),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_complaints),

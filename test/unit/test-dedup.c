@@ -33,8 +33,8 @@ static int end(void** state) {
   return 0;
 }
 
-static struct gcn__dedup_key key(uint64_t number) {
-  return (struct gcn__dedup_key){{number, 1}};
+static struct gcn__key key(uint64_t number) {
+  return (struct gcn__key){{number, 1}};
 }
 
 static bool first(uint64_t number, unsigned side) {
@@ -62,7 +62,7 @@ static void equal_events_of_one_side_are_different(void** state) {
 
 static void both_words_and_all_their_bits_count(void** state) {
   (void)state;
-  const struct gcn__dedup_key keys[] = {
+  const struct gcn__key keys[] = {
       {{1, 0}},
       {{0, 1}},
       {{1, 1}},

@@ -27,16 +27,21 @@ struct scanned {
   struct gcn__envelope envelope;
 };
 
-static struct scanned scan_span(struct gcn__span text) {
+static struct scanned scan_with(struct gcn__span text,
+                                enum gcn__scrutiny scrutiny) {
   struct scanned scanned = {.size = text.size, .offset = SIZE_MAX};
   scanned.text = malloc(text.size > 0 ? text.size : 1);
   assert_non_null(scanned.text);
   if (text.size > 0) memcpy(scanned.text, text.data, text.size);
-  scanned.error = gcn__envelope_scan(scanned.text, text.size, &scanned.envelope,
-                                     &scanned.offset);
+  scanned.error = gcn__envelope_scan(scanned.text, text.size, scrutiny,
+                                     &scanned.envelope, &scanned.offset);
   if (scanned.error != 0 && text.size > 0)
     assert_memory_equal(scanned.text, text.data, text.size);
   return scanned;
+}
+
+static struct scanned scan_span(struct gcn__span text) {
+  return scan_with(text, GCN__SCRUTINY_STRICT);
 }
 
 static struct scanned scan(const char* text) {
@@ -495,7 +500,48 @@ static void test_nul_bytes(void** state) {
   }
   struct gcn__envelope envelope;
   char text[] = "{";
-  assert_int_equal(gcn__envelope_scan(text, 1, &envelope, NULL), GCN_EPROTO);
+  assert_int_equal(
+      gcn__envelope_scan(text, 1, GCN__SCRUTINY_STRICT, &envelope, NULL),
+      GCN_EPROTO);
+}
+
+/* What both refuse, and what shallow scrutiny lets pass inside a body. */
+static void test_shallow(void** state) {
+  (void)state;
+  static const struct {
+    const char* text;
+    int strict;
+    int shallow;
+  } rows[] = {
+      {"{\"eventBody\":{\"a\":[1 2,,x]},\"version\":1}", GCN_EPROTO, 0},
+      {"{\"eventBody\":{\"a\":{b}},\"version\":1}", GCN_EPROTO, 0},
+      {"{\"eventBody\":[tru],\"version\":1}", GCN_EPROTO, 0},
+      {"{\"eventBody\":{\"a\":[\"]\"]},\"version\":1}", 0, 0},
+      {"{\"eventBody\":{\"a\":[}]},\"version\":1}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"eventBody\":{\"a\":[\"\\x\"]}}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"eventBody\":tru,\"version\":1}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"eventBody\":{\"a\" 1},\"version\":1}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"metadata\":{\"a\":[tru]},\"version\":1}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"other\":{\"a\":[tru]},\"version\":1}", GCN_EPROTO, GCN_EPROTO},
+      {"{\"eventBody\":{\"message\":1,\"message\":1}}", GCN_EPROTO, GCN_EPROTO},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    struct gcn__span text = gcn__span_str(rows[i].text);
+    struct scanned strict = scan_with(text, GCN__SCRUTINY_STRICT);
+    struct scanned shallow = scan_with(text, GCN__SCRUTINY_SHALLOW);
+    if (strict.error != rows[i].strict || shallow.error != rows[i].shallow)
+      fail_msg("%s: %d and %d", rows[i].text, strict.error, shallow.error);
+    if (shallow.error == 0) assert_span(shallow.envelope.version, "1");
+    free(strict.text);
+    free(shallow.text);
+  }
+  struct scanned found = scan_with(
+      GCN__SPAN("{\"eventBody\":{\"a\":[ \"{\" x] ,\"message\":\"m\"} }"),
+      GCN__SCRUTINY_SHALLOW);
+  assert_int_equal(found.error, 0);
+  assert_span(found.envelope.body, "{\"a\":[ \"{\" x] ,\"message\":\"m\"}");
+  assert_span(found.envelope.body_message, "m");
+  free(found.text);
 }
 
 int main(void) {
@@ -514,6 +560,7 @@ int main(void) {
       cmocka_unit_test(test_accepted),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_nul_bytes),
+      cmocka_unit_test(test_shallow),
   };
   return cmocka_run_group_tests_name("envelope", tests, NULL, NULL);
 }

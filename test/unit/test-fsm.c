@@ -439,7 +439,9 @@ static void trouble_is_acted_upon(void** state) {
     bool stubborn = working && p.input == GCN__INPUT_STUBBORN;
     HOLD(p, stubborn == does(p, GCN__VERB_PLAN_SLOW));
     bool refused = working && p.input == GCN__INPUT_REFUSED;
-    HOLD(p, refused == enters(p, GCN__STATE_REFUSED));
+    bool unread =
+        p.state == GCN__STATE_IDLE && p.input == GCN__INPUT_UNREADABLE;
+    HOLD(p, (refused || unread) == enters(p, GCN__STATE_REFUSED));
   }
 }
 

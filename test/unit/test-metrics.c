@@ -107,11 +107,27 @@ static void the_names_are_those_that_dashboards_use(void** state) {
   view.gap_ms = 1005;
   view.token_requests = 3;
   view.last_event_age_ms = 0;
+  view.dropped = 4;
+  view.in_flight = 5;
+  view.in_flight_size = 6;
+  view.read_paused = 1;
+  view.repeated = 7;
+  view.saves = 8;
+  view.saves_failed = 9;
+  view.save_age_ms = 1010;
   const char* text = text_of(&view);
   expect(text, "gcn_events_received_total", "12");
   expect(text, "gcn_gap_seconds_total", "1.005");
   expect(text, "gcn_http_requests_total{op=\"token\"}", "3");
   expect(text, "gcn_last_event_age_seconds", "0.000");
+  expect(text, "gcn_events_dropped_total{reason=\"full\"}", "4");
+  expect(text, "gcn_queue_events", "5");
+  expect(text, "gcn_queue_bytes", "6");
+  expect(text, "gcn_read_paused", "1");
+  expect(text, "gcn_events_duplicate_total", "7");
+  expect(text, "gcn_checkpoint_writes_total{result=\"ok\"}", "8");
+  expect(text, "gcn_checkpoint_writes_total{result=\"failed\"}", "9");
+  expect(text, "gcn_checkpoint_age_seconds", "1.010");
   expect(text, "gcn_build_info{version=\"0.1.0\",libuv=\"1.44.2\"}", "1");
 }
 

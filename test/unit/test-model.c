@@ -88,7 +88,8 @@ static bool possible(struct node n, enum gcn__input input) {
 
 static void wish_for(struct node* n, enum gcn__input input) {
   if (n->desire == GCN__DESIRE_CLOSED) return;
-  if (input == GCN__INPUT_START) n->desire = GCN__DESIRE_STREAMING;
+  bool starts = input == GCN__INPUT_START || input == GCN__INPUT_UNREADABLE;
+  if (starts) n->desire = GCN__DESIRE_STREAMING;
   if (input == GCN__INPUT_STOP) n->desire = GCN__DESIRE_STOPPED;
   if (input == GCN__INPUT_CLOSE) n->desire = GCN__DESIRE_CLOSED;
 }

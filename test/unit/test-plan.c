@@ -37,7 +37,8 @@ static void a_plan_says_what_becomes_of_each(void** state) {
       {GCN__EINVAL, 0, ""}, {GCN_ELIMIT, 0, ""},
   };
   enum { COUNT = sizeof names / sizeof names[0] };
-  static const struct gcn__planner_limits limits = {2, 2, 2, true};
+  static const struct gcn__planner_limits limits = {
+      .names_target = 2, .names_max = 2, .shard_count_max = 2, .combine = true};
   int error = GCN__ENOMEM;
   size_t fail_at = 1;
   for (; error != 0; fail_at++) {
@@ -78,7 +79,10 @@ static void a_client_does_what_was_planned(void** state) {
   (void)state;
   struct gcn__rng rng;
   gcn__rng_seed(&rng, 55);
-  static const struct gcn__planner_limits limits = {9, 12, 6, true};
+  static const struct gcn__planner_limits limits = {.names_target = 9,
+                                                    .names_max = 12,
+                                                    .shard_count_max = 6,
+                                                    .combine = true};
   for (int round = 0; round < 30; round++) {
     static char text[WORLD][NAME_SIZE];
     static struct gcn__plan_entry entries[WORLD];

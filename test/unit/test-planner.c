@@ -6,96 +6,16 @@
 #include "core/planner.h"
 
 #include "base/err.h"
-#include "check.h"
-#include "core/combine.h"
-#include "mem-probe.h"
+#include "planner-rig.h"
 
 #include <stdio.h>
-
-enum { NAME_SIZE = 64, CAPACITY = GCN__SHARD_COUNT_MAX * GCN__SHARD_NAMES_MAX };
-
-struct rig {
-  struct mem_probe probe;
-  struct gcn__mem mem;
-  struct gcn__topics topics;
-  struct gcn__planner planner;
-};
-
-static void rig_init(struct rig* rig,
-                     const struct gcn__planner_limits* limits) {
-  *rig = (struct rig){.probe = {.live_size = 0}};
-  rig->mem = mem_probe_mem(&rig->probe);
-  gcn__topics_init(&rig->topics, &rig->mem, CAPACITY + 1);
-  gcn__planner_init(&rig->planner, &rig->mem, limits);
-}
-
-static void rig_deinit(struct rig* rig) {
-  gcn__planner_deinit(&rig->planner);
-  gcn__planner_deinit(&rig->planner);
-  gcn__topics_deinit(&rig->topics);
-  assert_int_equal(rig->probe.live_size, 0);
-}
-
-static int add(struct rig* rig, const char* name) {
-  return gcn__planner_add(&rig->planner, &rig->topics, &name, 1);
-}
-
-static size_t take(struct rig* rig, const char* name) {
-  return gcn__planner_remove(&rig->planner, &rig->topics, &name, 1);
-}
-
-static struct gcn__topic* find(const struct rig* rig, const char* name) {
-  struct gcn__topic* topic =
-      gcn__topics_find(&rig->topics, gcn__span_str(name));
-  if (topic == NULL) fail_msg("there is no %s", name);
-  return topic;
-}
-
-static unsigned shard_of(const struct rig* rig, const char* name) {
-  return find(rig, name)->shard;
-}
-
-/* What a request for the shard would hold if it held everything. */
-static size_t count_names(struct rig* rig, unsigned shard) {
-  for (size_t i = 0; i < rig->topics.count; i++)
-    rig->topics.items[i].asked = true;
-  struct gcn__combine walk;
-  gcn__combine_init(&walk, &rig->topics, shard, rig->planner.limits.combine);
-  size_t count = 0;
-  while (gcn__combine_next(&walk))
-    count++;
-  return count;
-}
-
-static void assert_sound(struct rig* rig) {
-  const struct gcn__planner* planner = &rig->planner;
-  size_t topic_counts[GCN__SHARD_COUNT_MAX] = {0};
-  for (size_t i = 0; i < rig->topics.count; i++) {
-    assert_true(rig->topics.items[i].shard < planner->limits.shard_count_max);
-    assert_false(rig->topics.items[i].marked);
-    topic_counts[rig->topics.items[i].shard]++;
-  }
-  unsigned live_count = 0;
-  for (unsigned s = 0; s < GCN__SHARD_COUNT_MAX; s++) {
-    const struct gcn__planner_shard* shard = &planner->shards[s];
-    assert_int_equal(shard->topic_count, topic_counts[s]);
-    assert_true(shard->name_count <= planner->limits.names_max);
-    size_t names = count_names(rig, s);
-    assert_true(names <= shard->name_count);
-    assert_int_equal(names == 0, shard->name_count == 0);
-    bool live = gcn__planner_is_live(planner, s);
-    assert_int_equal(live, s == 0 || topic_counts[s] > 0);
-    live_count += live;
-  }
-  assert_int_equal(gcn__planner_live_count(planner), live_count);
-}
 
 /* --- placing -------------------------------------------------------------- */
 
 static void shards_fill_one_after_another(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){3, 4, 3, true});
+  rig_init(&rig, &LIMITS(3, 4, 3, true));
   char name[NAME_SIZE];
   for (unsigned i = 0; i < 12; i++) {
     snprintf(name, sizeof name, "v2.t.%02u", i);
@@ -115,7 +35,7 @@ static void shards_fill_one_after_another(void** state) {
 static void the_fullest_with_room_is_taken(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){3, 4, 3, true});
+  rig_init(&rig, &LIMITS(3, 4, 3, true));
   static const char* const names[] = {"a.1", "a.2", "a.3", "b.1",
                                       "b.2", "b.3", "c.1", "c.2"};
   assert_int_equal(gcn__planner_add(&rig.planner, &rig.topics, names, 8), 0);
@@ -136,7 +56,7 @@ static void the_fullest_with_room_is_taken(void** state) {
 static void siblings_join_and_cost_nothing(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){2, 2, 3, true});
+  rig_init(&rig, &LIMITS(2, 2, 3, true));
   static const char* const names[] = {"v2.u.A.presence", "v2.u.B.presence",
                                       "v2.u.C.presence"};
   assert_int_equal(gcn__planner_add(&rig.planner, &rig.topics, names, 3), 0);
@@ -156,7 +76,7 @@ static void siblings_join_and_cost_nothing(void** state) {
 static void without_combining_siblings_do_not_matter(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){2, 2, 2, false});
+  rig_init(&rig, &LIMITS(2, 2, 2, false));
   static const char* const names[] = {"v2.u.A.a", "v2.u.B.a", "v2.u.A.b",
                                       "v2.u.B.b"};
   assert_int_equal(gcn__planner_add(&rig.planner, &rig.topics, names, 4), 0);
@@ -188,7 +108,7 @@ static void large_families_are_counted(void** state) {
   (void)state;
   for (int word_size = 30; word_size < 150; word_size += 10) {
     struct rig rig;
-    rig_init(&rig, &(struct gcn__planner_limits){8, 10, 3, true});
+    rig_init(&rig, &LIMITS(8, 10, 3, true));
     unsigned count = fill_with_family(&rig, word_size);
     assert_true(count >= 30); /* at least one for each name */
     rig_deinit(&rig);
@@ -198,7 +118,7 @@ static void large_families_are_counted(void** state) {
 static void an_emptied_shard_is_given_up_and_taken_again(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){1, 1, 3, true});
+  rig_init(&rig, &LIMITS(1, 1, 3, true));
   static const char* const names[] = {"a.1", "b.1", "c.1"};
   assert_int_equal(gcn__planner_add(&rig.planner, &rig.topics, names, 3), 0);
   assert_int_equal(gcn__planner_live_count(&rig.planner), 3);
@@ -219,7 +139,7 @@ static void an_emptied_shard_is_given_up_and_taken_again(void** state) {
 static void all_or_none_are_added(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){2, 2, 2, true});
+  rig_init(&rig, &LIMITS(2, 2, 2, true));
   static const char* const many[] = {"a.1", "b.1", "c.1", "d.1", "e.1"};
   static const char* const some[] = {"A.1", "b.1", "a.1"};
   assert_int_equal(add(&rig, "x.1"), 0);
@@ -345,8 +265,7 @@ static void no_change_moves_anybody_else(void** state) {
   gcn__rng_seed(&rng, 51);
   for (unsigned round = 0; round < 12; round++) {
     struct rig rig;
-    rig_init(&rig, &(struct gcn__planner_limits){10 + round, 12 + round,
-                                                 2 + round, round % 4 > 0});
+    rig_init(&rig, &LIMITS(10 + round, 12 + round, 2 + round, round % 4 > 0));
     for (int i = 0; i < 120; i++) {
       uint8_t before[WORLD];
       uint8_t after[WORLD];
@@ -365,7 +284,7 @@ static void many_at_once_go_where_one_by_one_would(void** state) {
   struct gcn__rng rng;
   gcn__rng_seed(&rng, 52);
   for (int round = 0; round < 50; round++) {
-    static const struct gcn__planner_limits limits = {10, 12, 18, true};
+    const struct gcn__planner_limits limits = LIMITS(10, 12, 18, true);
     struct rig one;
     struct rig all;
     rig_init(&one, &limits);
@@ -391,7 +310,7 @@ static void many_at_once_go_where_one_by_one_would(void** state) {
 static void who_is_singled_out_takes_a_name(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){2, 2, 2, true});
+  rig_init(&rig, &LIMITS(2, 2, 2, true));
   static const char* const names[] = {"v2.u.A.a", "v2.u.A.b", "v2.u.A.c",
                                       "v2.u.A.d"};
   assert_int_equal(gcn__planner_add(&rig.planner, &rig.topics, names, 4), 0);
@@ -426,7 +345,7 @@ static void who_is_singled_out_takes_a_name(void** state) {
 static void a_compaction_empties_one_shard(void** state) {
   (void)state;
   struct rig rig;
-  rig_init(&rig, &(struct gcn__planner_limits){4, 5, 3, true});
+  rig_init(&rig, &LIMITS(4, 5, 3, true));
   static const char* const names[] = {"a.1", "a.2",      "a.3",     "a.4",
                                       "b.1", "b.2",      "b.3",     "b.4",
                                       "c.1", "v2.c.d.x", "v2.c.d.y"};
@@ -474,7 +393,7 @@ static void a_compaction_is_all_or_nothing(void** state) {
   gcn__rng_seed(&rng, 53);
   unsigned done_count = 0;
   for (int round = 0; round < 400; round++) {
-    static const struct gcn__planner_limits limits = {8, 9, 6, true};
+    const struct gcn__planner_limits limits = LIMITS(8, 9, 6, true);
     static struct gcn__planner_move moves[WORLD];
     struct rig rig;
     rig_init(&rig, &limits);
@@ -564,7 +483,7 @@ static void compaction_without_memory_still_is_all_or_nothing(void** state) {
   for (int round = 0; round < 100; round++) {
     static struct gcn__planner_move moves[WORLD];
     struct rig rig;
-    rig_init(&rig, &(struct gcn__planner_limits){8, 9, 6, true});
+    rig_init(&rig, &LIMITS(8, 9, 6, true));
     fill_and_thin(&rig, &rng);
     rig.probe.fail_at = rig.probe.count + 1;
     rig.probe.fail_on = 1;

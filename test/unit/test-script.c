@@ -96,28 +96,74 @@ static void reads_options_of_actions(void** state) {
   gcn__script_free(script);
 }
 
-/* Every verb by its word, with the least it needs. */
+static void counts_on_what_happens(void** state) {
+  (void)state;
+  struct gcn__script* script =
+      parse("on connect batch.form bare\non resume-lost drain\n"
+            "on topic connect dup 1");
+  const struct gcn__script_rule* rule = gcn__script_rule(script, 0);
+  assert_int_equal(rule->when, GCN__WHEN_EVERY);
+  assert_int_equal(rule->count, 1);
+  assert_int_equal(rule->counter, GCN__COUNT_CONNECT);
+  rule = gcn__script_rule(script, 1);
+  assert_int_equal(rule->counter, GCN__COUNT_RESUME_LOST);
+  assert_int_equal(gcn__script_rule(script, 2)->when, GCN__WHEN_ON_TOPIC);
+  gcn__script_free(script);
+}
+
+/* The least that each verb needs. */
+static const char* const args[GCN__VERBS] = {
+    [GCN__DO_HTTP_STATUS] = "* * 500",
+    [GCN__DO_HTTP_HANG] = "* *",
+    [GCN__DO_HTTP_SLOW] = "* * 1s",
+    [GCN__DO_HTTP_TRICKLE] = "* * 1s",
+    [GCN__DO_HTTP_HUGE_HEADER] = "* *",
+    [GCN__DO_HTTP_HUGE_BODY] = "* * 100",
+    [GCN__DO_HTTP_GARBAGE] = "* *",
+    [GCN__DO_HTTP_TRUNCATE] = "* *",
+    [GCN__DO_HTTP_LOST] = "* *",
+    [GCN__DO_HTTP_CLOSE] = "* *",
+    [GCN__DO_HTTP_RESET] = "* *",
+    [GCN__DO_WS_HANDSHAKE] = "bad-accept",
+    [GCN__DO_WS_SPLIT] = "1",
+    [GCN__DO_WS_FRAGMENT] = "1",
+    [GCN__DO_WS_COALESCE] = "1",
+    [GCN__DO_WS_SEND] = "\"a b\"",
+    [GCN__DO_WS_RAW] = "8100",
+    [GCN__DO_WS_OVERSIZE] = "9",
+    [GCN__DO_EVENT_BURST] = "1",
+    [GCN__DO_TOPIC_REJECT] = "403 \"x\"",
+    [GCN__DO_TOPIC_LOSE] = "v2.*",
+    [GCN__DO_DUP] = "1",
+    [GCN__DO_BYTE_DELAY] = "1s",
+    [GCN__DO_WAIT] = "1s",
+    [GCN__DO_WS_TRICKLE] = "1s",
+    [GCN__DO_TLS_TRICKLE] = "1s",
+    [GCN__DO_TOKEN_LIFE] = "300s",
+    [GCN__DO_SECRET_ROTATE] = "s 1h",
+    [GCN__DO_CHANNEL_LIFE] = "1h",
+    [GCN__DO_LIMIT_REST] = "0",
+    [GCN__DO_LIMIT_BODY] = "0",
+    [GCN__DO_LIMIT_CHANNELS] = "1",
+    [GCN__DO_LIMIT_TOPICS] = "1",
+    [GCN__DO_TOPIC_DRIFT] = "1",
+    [GCN__DO_STREAM_CLOSE] = "4001 \"token_expired\"",
+    [GCN__DO_SUBSCRIPTION_DELETE] = "\"*@q\" as=close,http,4400",
+    [GCN__DO_SUBSCRIPTION_RESTORE] = "\"*@q\"",
+    [GCN__DO_IP_BLOCK] = "30s as=reset",
+    [GCN__DO_RATE_LIMIT] = "30 as=4429",
+    [GCN__DO_SCOPE_MISSING] = "user:read as=400",
+    [GCN__DO_LICENCE_MISSING] = "telephony.*",
+    [GCN__DO_BATCH_FORM] = "bare times=3",
+    [GCN__DO_BATCH_REPEAT] = "5",
+    [GCN__DO_PING_TOO_FAST] = "10s",
+    [GCN__DO_DRAIN] = "500ms",
+    [GCN__DO_ERROR_MESSAGE] = "\"bad\"",
+};
+
+/* Every verb by its word. */
 static void knows_every_verb(void** state) {
   (void)state;
-  static const char* const args[GCN__VERBS] = {
-      [GCN__DO_HTTP_STATUS] = "* * 500",  [GCN__DO_HTTP_HANG] = "* *",
-      [GCN__DO_HTTP_SLOW] = "* * 1s",     [GCN__DO_HTTP_TRICKLE] = "* * 1s",
-      [GCN__DO_HTTP_HUGE_HEADER] = "* *", [GCN__DO_HTTP_HUGE_BODY] = "* * 100",
-      [GCN__DO_HTTP_GARBAGE] = "* *",     [GCN__DO_HTTP_TRUNCATE] = "* *",
-      [GCN__DO_HTTP_LOST] = "* *",        [GCN__DO_HTTP_CLOSE] = "* *",
-      [GCN__DO_HTTP_RESET] = "* *",       [GCN__DO_WS_HANDSHAKE] = "bad-accept",
-      [GCN__DO_WS_SPLIT] = "1",           [GCN__DO_WS_FRAGMENT] = "1",
-      [GCN__DO_WS_COALESCE] = "1",        [GCN__DO_WS_SEND] = "\"a b\"",
-      [GCN__DO_WS_RAW] = "8100",          [GCN__DO_WS_OVERSIZE] = "9",
-      [GCN__DO_EVENT_BURST] = "1",        [GCN__DO_TOPIC_REJECT] = "403 \"x\"",
-      [GCN__DO_TOPIC_LOSE] = "v2.*",      [GCN__DO_DUP] = "1",
-      [GCN__DO_BYTE_DELAY] = "1s",        [GCN__DO_WAIT] = "1s",
-      [GCN__DO_WS_TRICKLE] = "1s",        [GCN__DO_TLS_TRICKLE] = "1s",
-      [GCN__DO_TOKEN_LIFE] = "300s",      [GCN__DO_SECRET_ROTATE] = "s 1h",
-      [GCN__DO_CHANNEL_LIFE] = "1h",      [GCN__DO_LIMIT_REST] = "0",
-      [GCN__DO_LIMIT_BODY] = "0",         [GCN__DO_LIMIT_CHANNELS] = "1",
-      [GCN__DO_LIMIT_TOPICS] = "1",       [GCN__DO_TOPIC_DRIFT] = "1",
-  };
   for (unsigned i = 0; i < GCN__VERBS; i++) {
     char line[128];
     bool reject = i == GCN__DO_TOPIC_REJECT;
@@ -173,6 +219,16 @@ static const struct mistake mistakes[] = {
     {"random 101% tcp.reset", "s:1: '101%': expected a percentage"},
     {"random 1 tcp.reset", "s:1: '1': expected a percentage"},
     {"on v2.x reject 403 \"x\"", "s:1: 'v2.x': expected topic"},
+    {"on connects tcp.reset", "s:1: 'connects': expected topic, or what"},
+    {"stream.close \"x\"", "s:1: '\"x\"': expected a number"},
+    {"stream.close 65536", "s:1: '65536': expected a close code"},
+    {"batch.form odd", "s:1: 'odd': expected events, batch, data, bare or"},
+    {"batch.repeat 0", "s:1: '0': expected a number from 1 to 10000"},
+    {"scope.missing \"\"", "s:1: '\"\"': expected a pattern"},
+    {"ip.block 1s as=hang", "s:1: 'as=hang': expected as=reset"},
+    {"tcp.reset as=x", "s:1: 'as=x': expected no as= here"},
+    {"subscription.delete x as=close,", "expected as= with stay, close, http"},
+    {"token.expire as=65536", "s:1: 'as=65536': expected as=CODE"},
     {"reject 403 \"x\"", "s:1: '\"x\"': expected `on topic PATTERN`"},
     {"on topic * reject 404 \"x\"", "s:1: '\"x\"': expected 400 or 403"},
     {"at 1s for 0s tcp.reset", "s:1: '0s': expected more than 0"},
@@ -358,6 +414,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_the_example),
       cmocka_unit_test(reads_options_of_actions),
+      cmocka_unit_test(counts_on_what_happens),
       cmocka_unit_test(knows_every_verb),
       cmocka_unit_test(knows_every_expectation),
       cmocka_unit_test(names_line_and_word),

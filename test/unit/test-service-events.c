@@ -135,8 +135,9 @@ static void events_are_envelopes(void** state) {
   sim_world_advance(&world, 10000);
   for (unsigned i = 0; i < 100; i++) {
     assert_true(sim_next(&stream, &message));
-    assert_int_equal(
-        gcn__envelope_scan(message.data, message.size, &envelope, NULL), 0);
+    assert_int_equal(gcn__envelope_scan(message.data, message.size,
+                                        GCN__SCRUTINY_STRICT, &envelope, NULL),
+                     0);
     assert_true(gcn__span_starts(envelope.topic, "v2.users.u."));
     assert_true(gcn__span_is(envelope.version, "2"));
     assert_true(gcn__sim_sequence(envelope.correlation_id, &sequence));
@@ -153,8 +154,9 @@ static void bodies_are_padded(void** state) {
   begin("v2.users.u.presence");
   sim_world_advance(&world, 100);
   assert_true(sim_next(&stream, &message));
-  assert_int_equal(
-      gcn__envelope_scan(message.data, message.size, &envelope, NULL), 0);
+  assert_int_equal(gcn__envelope_scan(message.data, message.size,
+                                      GCN__SCRUTINY_STRICT, &envelope, NULL),
+                   0);
   assert_int_equal(envelope.body.size, 5000);
 }
 

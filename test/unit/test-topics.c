@@ -97,6 +97,36 @@ static void limit_is_exact(void** state) {
   gcn__topics_deinit(&topics);
 }
 
+/* The set takes what the stream dialect has for topics. */
+static void sizes_are_limited_at_n_and_beyond(void** state) {
+  (void)state;
+  struct gcn__topics topics;
+  gcn__topics_init(&topics, &gcn__mem_libc, 5);
+  char name[GCN__TOPIC_TEXT_SIZE_MAX + 2];
+  memset(name, 'x', sizeof name);
+  name[sizeof name - 1] = '\0';
+  const char* const names[] = {"a", name};
+  struct gcn__span span = gcn__span_str(name);
+  assert_int_equal(gcn__topics_add(&topics, span), GCN_ELIMIT);
+  assert_int_equal(gcn__topics_add(&topics, gcn__span(name, 0)), GCN_ELIMIT);
+  assert_int_equal(gcn__topics_add_many(&topics, names, 2), GCN_ELIMIT);
+  assert_int_equal(topics.count, 0);
+  assert_true(topics.revision == 0);
+  name[sizeof name - 2] = '\0';
+  assert_int_equal(gcn__topics_add_many(&topics, names, 2), 0);
+  memcpy(name, "v2.queues.Q.", 12); /* a prefix, and a long last segment */
+  span = gcn__span_str(name);
+  assert_int_equal(gcn__topics_add(&topics, span), 0);
+  assert_int_equal(gcn__topics_find(&topics, span)->name_size, 1000);
+  assert_int_equal(gcn__topics_find(&topics, span)->prefix_size, 11);
+  memset(name + 12, 'p', 900);
+  name[912] = '.';
+  span = gcn__span_str(name);
+  assert_int_equal(gcn__topics_add(&topics, span), 0);
+  assert_int_equal(gcn__topics_find(&topics, span)->prefix_size, 912);
+  gcn__topics_deinit(&topics);
+}
+
 /* --- order ---------------------------------------------------------------- */
 
 static void only_words_are_combinable(void** state) {
@@ -550,6 +580,7 @@ int main(void) {
       cmocka_unit_test(case_is_ignored_and_kept),
       cmocka_unit_test(revision_follows_changes_only),
       cmocka_unit_test(limit_is_exact),
+      cmocka_unit_test(sizes_are_limited_at_n_and_beyond),
       cmocka_unit_test(only_words_are_combinable),
       cmocka_unit_test(siblings_stand_side_by_side),
       cmocka_unit_test(agrees_with_a_model),

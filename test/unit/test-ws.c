@@ -369,6 +369,40 @@ static void test_partial_between_fragments(void** state) {
   gcn__ws_free(NULL);
 }
 
+/* Frames of the message itself, empty ones too; not those in between. */
+static void test_fragment_counts(void** state) {
+  (void)state;
+  static const struct {
+    enum gcn__ws_opcode opcode;
+    size_t fragment_count;
+  } wanted[] = {{GCN__WS_TEXT, 1}, {GCN__WS_PING, 0},   {GCN__WS_TEXT, 3},
+                {GCN__WS_PONG, 0}, {GCN__WS_BINARY, 2}, {GCN__WS_BINARY, 1},
+                {GCN__WS_CLOSE, 0}};
+  static const char bytes[] = "\x81\x01x"
+                              "\x01\x01x\x89\x00\x00\x01y\x80\x00"
+                              "\x02\x00\x8a\x00\x80\x01z"
+                              "\x82\x00"
+                              "\x88\x00";
+  for (size_t step = 1; step < sizeof bytes; step++) {
+    struct gcn__ws* ws =
+        gcn__ws_new(&gcn__mem_libc, GCN__WS_CLIENT, NULL, NULL);
+    size_t found = 0;
+    for (size_t at = 0; at < sizeof bytes - 1; at += step) {
+      size_t rest = sizeof bytes - 1 - at;
+      struct gcn__span in = gcn__span(bytes + at, step < rest ? step : rest);
+      struct gcn__ws_message message;
+      while (gcn__ws_read(ws, &in, &message) == GCN__WS_MESSAGE) {
+        assert_in_range(found, 0, COUNT(wanted) - 1);
+        assert_int_equal(message.opcode, wanted[found].opcode);
+        assert_int_equal(message.fragment_count, wanted[found].fragment_count);
+        found++;
+      }
+    }
+    assert_int_equal(found, COUNT(wanted));
+    gcn__ws_free(ws);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_framing),
@@ -384,6 +418,7 @@ int main(void) {
       cmocka_unit_test(test_roles),
       cmocka_unit_test(test_one_message_per_read),
       cmocka_unit_test(test_partial_between_fragments),
+      cmocka_unit_test(test_fragment_counts),
   };
   return cmocka_run_group_tests_name("ws", tests, NULL, NULL);
 }

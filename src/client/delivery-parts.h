@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of delivery, for its own files.
+ *
+ *   delivery.c  how a client's delivery comes and goes; what others ask of it
+ *   flight.c    the window: numbers, acknowledgements, full or not
+ *   give.c      events to the user, or to where they wait
+ *   queue.c     what waits
+ *   collect.c   what is told together
+ *   drops.c     what was dropped
+ *   retain.c    copies
+ */
+#ifndef GCN_CLIENT_DELIVERY_PARTS_H
+#define GCN_CLIENT_DELIVERY_PARTS_H
+
+#include "client/client.h"
+#include "client/collect.h"
+#include "client/delivery.h"
+#include "client/drops.h"
+#include "client/queue.h"
+
+enum {
+  GCN__DELIVERY_RETRY_MS = 10,  /* when memory was short */
+  GCN__DELIVERY_TELL_MS = 1000, /* what is dropped is told this often */
+};
+
+/* Numbers of acknowledged events that are not durable yet.  There is always
+ * room for those in flight, so an acknowledgement needs no memory. */
+struct gcn__acks {
+  uint64_t* sequences;
+  size_t count;
+  size_t capacity;
+};
+
+struct gcn__delivery {
+  bool windowed;  /* else nothing but copies, a batch, and counters is used */
+  bool automatic; /* acknowledged when its callback has returned */
+  bool stored;    /* a checkpoint makes acknowledgements durable */
+  gcn_full_t policy;
+  uint64_t now_ms; /* of this turn */
+  uint64_t full_after_ms;
+
+  struct gcn__window window;
+  struct gcn__acks acks;
+  struct gcn__queue queue;
+  struct gcn__drops drops;
+  struct gcn__collect collect;
+  struct gcn__list copies;
+
+  bool full;              /* since the high-water mark, until the low one */
+  uint64_t full_since_ms; /* if `full` */
+  /* Since when it is full or the user has paused; GCN__NEVER: neither. */
+  uint64_t blocked_since_ms;
+  bool reading_on;          /* it was so for too long: what comes is queued */
+  uint64_t rested_since_ms; /* before that; GCN__NEVER: a gap was told of it */
+  uint64_t latency_ms;      /* that events take at most */
+
+  /* Memory was short: an event that stays where the engine has it (`held`), or
+   * the queue's first.  Not before `retry_ms`. */
+  bool holding;
+  struct gcn__effect held;
+  struct gcn__moment held_read; /* when its bytes were read */
+  uint64_t retry_ms;
+
+  uint64_t revision; /* of the window when the checkpoint was told last */
+  uint64_t reported; /* everything up to here was told to be acknowledged */
+  uint64_t acked_count;
+  uint64_t dropped_count;
+  uint64_t gap_count;
+  uint64_t gap_ms;
+};
+
+/* flight.c */
+
+/* The next event in flight; its number.  0: memory is short, nothing has
+ * changed. */
+uint64_t gcn__flight_give(struct gcn_client_s* client, unsigned lane,
+                          size_t size, struct gcn__key key);
+/* It was told and is done with.  0, UV_ENOENT. */
+int gcn__flight_ack(struct gcn_client_s* client, uint64_t sequence);
+/* It never was told, and does not wait any more. */
+void gcn__flight_drop(struct gcn_client_s* client, const gcn_event_t* event,
+                      size_t size, struct gcn__key key);
+void gcn__flight_mark(struct gcn_client_s* client, unsigned lane,
+                      const struct gcn__position* position);
+/* No event may be told now: the user has paused, or the window is full. */
+bool gcn__flight_blocked(const struct gcn_client_s* client);
+/* What is to be told waits for memory. */
+bool gcn__flight_starved(const struct gcn_client_s* client);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an event is known by.
+ *
+ * The caller's own idea of it, else the id that the service gave, else the
+ * event itself.  Always by a digest with a salt of the client, so that what is
+ * kept of an event says nothing about it.
+ */
+#include "engine/internal.h"
+
+#include "codec/digest.h"
+
+enum { ID_SIZE_MAX = 512 };
+
+/* The parts are digested one by one, so that none can pass for another and no
+ * message is too long. */
+static struct gcn__key digest_parts(const struct gcn__engine* engine,
+                                    const struct gcn__span* parts,
+                                    size_t count) {
+  enum { PART_COUNT_MAX = 6 };
+  const struct gcn__key none = {{0, 0}};
+  unsigned char text[sizeof engine->salt + PART_COUNT_MAX * GCN__SHA256_SIZE];
+  unsigned char digest[GCN__SHA256_SIZE];
+  struct gcn__key key;
+  size_t size = sizeof engine->salt;
+  memcpy(text, engine->salt, size);
+  for (size_t i = 0; i < count; i++) {
+    if (!gcn__sha256(parts[i], text + size)) return none;
+    size += GCN__SHA256_SIZE;
+  }
+  if (!gcn__sha256(gcn__span((const char*)text, size), digest)) return none;
+  memcpy(key.words, digest, sizeof key.words);
+  if (!gcn__key_is(&key)) key.words[0] = 1;
+  return key;
+}
+
+/* An id is short: one digest over salt and id. */
+static struct gcn__key digest_id(const struct gcn__engine* engine,
+                                 struct gcn__span id) {
+  unsigned char text[sizeof engine->salt + ID_SIZE_MAX];
+  unsigned char digest[GCN__SHA256_SIZE];
+  struct gcn__key key = {{0, 0}};
+  if (id.size > ID_SIZE_MAX) return digest_parts(engine, &id, 1);
+  memcpy(text, engine->salt, sizeof engine->salt);
+  memcpy(text + sizeof engine->salt, id.data, id.size);
+  size_t size = sizeof engine->salt + id.size;
+  if (!gcn__sha256(gcn__span((const char*)text, size), digest)) return key;
+  memcpy(key.words, digest, sizeof key.words);
+  if (!gcn__key_is(&key)) key.words[0] = 1;
+  return key;
+}
+
+struct gcn__key gcn__event_key(const struct gcn__conn* conn,
+                               const struct gcn__event* event) {
+  const struct gcn__engine* engine = conn->engine;
+  const struct gcn__id_choice* choice = &engine->id_choice;
+  char id[ID_SIZE_MAX];
+  size_t size = 0;
+  if (choice->choose != NULL) {
+    size = choice->choose(choice->ctx, event, id, sizeof id);
+  }
+  if (size > 0 && size <= sizeof id) {
+    return digest_id(engine, gcn__span(id, size));
+  }
+  if (event->id.size > 0) return digest_id(engine, event->id);
+  const struct gcn__span parts[] = {event->topic,       event->correlation_id,
+                                    event->body,        event->timestamp,
+                                    event->resource_id, event->type};
+  return digest_parts(engine, parts, sizeof parts / sizeof parts[0]);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The batch scanner on any bytes, against jansson: see batch-oracle.h.
+ */
+#include "batch-oracle.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const char* found = batch_disagreement((const char*)data, size);
+  if (found != NULL) {
+    fprintf(stderr, "fuzz-batch: %s\n", found);
+    abort();
+  }
+  return 0;
+}
