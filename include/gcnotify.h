@@ -47,7 +47,8 @@
  *
  * P1   STREAMING is never reported before the desired topics were confirmed on
  *      this very connection: on its channel, which keeps them when its
- *      WebSocket is opened again, or by an answer since.
+ *      WebSocket is opened again, or by an answer since; with the stream
+ *      dialect by a sign of life behind the upgrade that carried them.
  * P2   CLOSED only if asked.
  * P3   A wanted client is never without an armed deadline or pending I/O.
  * P4   It never dials after stop or close, nor a connection after its final
@@ -65,11 +66,14 @@
  * P10  Every event received while subscribed is delivered once to the user in
  *      order per connection, none is invented; a duplicate across an overlap is
  *      delivered once (known by topic, correlation id and body, while the two
- *      streams are less than 8192 events apart).
+ *      streams are less than 8192 events apart; with the stream dialect by its
+ *      id, over reconnects, too; equal events without ids may pass for one
+ *      while the service goes back over what it has sent).
  * P11  Every event the service produced and we did not deliver lies inside a
  *      reported gap, and reported gap time exceeds true blind time by at most
  *      one heartbeat (and by the time for which the host itself, by a pause or
  *      a blocked loop, kept the stream from being read before it was lost).
+ *      Where the service goes on at a position there is no gap.
  * P12  A planned rotation loses nothing (overlap proven by a handover
  *      certificate) or reports a gap.
  * P13  The acknowledged position never moves past an unacknowledged event, and

@@ -38,9 +38,17 @@ static void on_loaded(struct gcn__store_request* request, int status,
   uv_async_send(&client->async);
 }
 
+static void forget(struct gcn__load* load) {
+  gcn__checkpoint_free(load->read);
+  load->read = NULL;
+}
+
+/* What is in hand goes first: a store that answered well and returned an error
+ * as well has left it there. */
 static void ask(struct gcn_client_s* client, unsigned generation) {
   struct gcn__checkpointer* checkpointer = client->checkpointer;
   struct gcn__load* load = &checkpointer->load;
+  forget(load);
   load->phase = GCN__LOAD_ASKED;
   load->finding.generation = generation;
   load->request = (struct gcn__store_request){on_loaded, client};
@@ -54,11 +62,6 @@ static void ask(struct gcn_client_s* client, unsigned generation) {
 
 void gcn__load_begin(struct gcn_client_s* client) {
   ask(client, 0);
-}
-
-static void forget(struct gcn__load* load) {
-  gcn__checkpoint_free(load->read);
-  load->read = NULL;
 }
 
 /* The end of a long path says more than its beginning. */

@@ -85,6 +85,8 @@ struct gcn__save {
   bool changed;       /* since the last one was begun */
   uint64_t print_now; /* at the last turn */
   uint64_t begun_ms;
+  uint64_t ended_ms;      /* the last one, well or not */
+  uint64_t rest_ms;       /* until the next one: by what a snapshot costs */
   uint64_t not_before_ms; /* after failures */
   unsigned failures;      /* in a row */
 };
@@ -109,6 +111,7 @@ struct gcn__checkpointer {
   bool stream;
   unsigned char owner[GCN__CHECKPOINT_DIGEST_SIZE];
   unsigned char identity[GCN__CHECKPOINT_DIGEST_SIZE];
+  uint64_t (*clock_ns)(void); /* for costs; only differences count */
   uint64_t step_ms;
   uint64_t latency_ms; /* how long an event may have been on its way */
   bool ending;         /* the store was told to end */

@@ -5,6 +5,9 @@
  * A save is a snapshot: what is told to be durable when it is done is what was
  * acknowledged when it was taken, and not what has been since.  After a failure
  * the next one holds all of it and more, and until then nothing is durable.
+ *
+ * A snapshot is taken on the loop's thread.  So that a large one does not take
+ * the loop from its host, the next rests ten times as long as the last took.
  */
 #include "client/checkpoint-parts.h"
 
@@ -19,6 +22,9 @@ enum {
   RETRY_MS = 100,
   RETRY_MAX_MS = 5000,
   DOUBLINGS_MAX = 6, /* 100 ms becomes more than 5 s */
+  REST_FACTOR = 10,
+  REST_MAX_MS = 2000, /* a process that was stopped meanwhile took longer */
+  NS_PER_MS = 1000000,
 };
 
 static void forget_text(struct gcn__save* save) {
@@ -83,13 +89,24 @@ static void on_saved(struct gcn__store_request* request, int status,
   uv_async_send(&client->async);
 }
 
+/* The snapshot, and how long the loop may rest from it. */
+static int take(struct gcn_client_s* client, bool last, uint64_t now_ms) {
+  struct gcn__checkpointer* checkpointer = client->checkpointer;
+  uint64_t begun_ns = checkpointer->clock_ns();
+  int error = gcn__save_snapshot(client, last, now_ms);
+  uint64_t cost_ns = checkpointer->clock_ns() - begun_ns;
+  checkpointer->save.rest_ms =
+      gcn__time_min(cost_ns / (NS_PER_MS / REST_FACTOR), REST_MAX_MS);
+  return error;
+}
+
 void gcn__save_begin(struct gcn_client_s* client, bool last, uint64_t now_ms) {
   struct gcn__checkpointer* checkpointer = client->checkpointer;
   struct gcn__save* save = &checkpointer->save;
   GCN__ASSERT(!save->active);
   save->begun_ms = now_ms;
   save->last = last;
-  int error = gcn__save_snapshot(client, last, now_ms);
+  int error = take(client, last, now_ms);
   if (error == 0) {
     save->acks =
         (struct gcn__store_acks){save->sequences, save->sequence_count};
@@ -102,6 +119,7 @@ void gcn__save_begin(struct gcn_client_s* client, bool last, uint64_t now_ms) {
   }
   if (error == 0) return;
   save->active = save->answered = false;
+  save->ended_ms = now_ms;
   fail(client, error, now_ms);
 }
 
@@ -117,8 +135,10 @@ uint64_t gcn__save_due(const struct gcn_client_s* client) {
   const struct gcn__save* save = &checkpointer->save;
   if (save->active || client->closing) return GCN__NEVER;
   if (is_changed(client)) {
-    return gcn__time_max(gcn__time_add(save->begun_ms, checkpointer->step_ms),
-                         save->not_before_ms);
+    uint64_t due_ms =
+        gcn__time_max(gcn__time_add(save->begun_ms, checkpointer->step_ms),
+                      gcn__time_add(save->ended_ms, save->rest_ms));
+    return gcn__time_max(due_ms, save->not_before_ms);
   }
   bool alive = gcn__engine_state(client->engine) == GCN__STATE_STREAMING;
   return alive ? gcn__time_add(save->begun_ms, ALIVE_MS) : GCN__NEVER;
@@ -145,6 +165,7 @@ void gcn__save_turn(struct gcn_client_s* client, uint64_t now_ms) {
   struct gcn__save* save = &client->checkpointer->save;
   if (save->active && save->answered) {
     save->active = save->answered = false;
+    save->ended_ms = now_ms;
     if (save->status == 0) {
       succeed(client, now_ms);
     } else {

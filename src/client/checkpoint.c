@@ -100,6 +100,7 @@ static int fill(struct gcn__checkpointer* checkpointer,
   const char* name = options->checkpoint_path;
   if (name == NULL) name = options->checkpoint_sqlite;
   checkpointer->stream = config->stream;
+  checkpointer->clock_ns = uv_hrtime;
   checkpointer->step_ms = config->checkpoint_ms;
   checkpointer->latency_ms = config->settings.latency_max_ms;
   if (config->stream) checkpointer->latency_ms += config->shape.latency_ms;

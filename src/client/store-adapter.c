@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * It knows nothing of what the bytes mean.  At most one request waits for each
- * kind of answer, and every answer is handed on at most once.
+ * kind of answer, and every answer is handed on at most once.  What the user
+ * holds is one of several requests that take turns, so that a second answer
+ * which comes late finds its own request, where nobody waits any more.
  */
 #include "client/store-adapter.h"
 
@@ -10,6 +12,9 @@
 #include "codec/checkpoint.h"
 
 #include <uv.h>
+
+/* How many requests later a request's turn comes again. */
+enum { TURN_COUNT = 64 };
 
 struct gcn_load_s {
   struct gcn__store_request* waiter; /* NULL: nobody waits */
@@ -22,19 +27,22 @@ struct gcn_save_s {
 struct adapter {
   const struct gcn__mem* mem;
   gcn_store_t user;
-  struct gcn_load_s load;
-  struct gcn_save_s save;
+  struct gcn_load_s loads[TURN_COUNT];
+  struct gcn_save_s saves[TURN_COUNT];
+  unsigned load_turn; /* the last one's */
+  unsigned save_turn;
 };
 
 static int adapter_load(void* self, unsigned generation,
                         struct gcn__store_request* request) {
   struct adapter* adapter = self;
-  GCN__ASSERT(adapter->load.waiter == NULL);
-  adapter->load.waiter = request;
-  int error =
-      adapter->user.load(adapter->user.data, generation, &adapter->load);
+  GCN__ASSERT(adapter->loads[adapter->load_turn].waiter == NULL);
+  adapter->load_turn = (adapter->load_turn + 1) % TURN_COUNT;
+  struct gcn_load_s* turn = &adapter->loads[adapter->load_turn];
+  turn->waiter = request;
+  int error = adapter->user.load(adapter->user.data, generation, turn);
   if (error == 0) return 0;
-  adapter->load.waiter = NULL;
+  turn->waiter = NULL;
   return error < 0 ? error : UV_EINVAL;
 }
 
@@ -42,12 +50,14 @@ static int adapter_save(void* self, struct gcn__span bytes,
                         const struct gcn__store_acks* acks,
                         struct gcn__store_request* request) {
   struct adapter* adapter = self;
-  GCN__ASSERT(adapter->save.waiter == NULL);
-  adapter->save.waiter = request;
+  GCN__ASSERT(adapter->saves[adapter->save_turn].waiter == NULL);
+  adapter->save_turn = (adapter->save_turn + 1) % TURN_COUNT;
+  struct gcn_save_s* turn = &adapter->saves[adapter->save_turn];
+  turn->waiter = request;
   int error = adapter->user.save(adapter->user.data, bytes.data, bytes.size,
-                                 acks->sequences, acks->count, &adapter->save);
+                                 acks->sequences, acks->count, turn);
   if (error == 0) return 0;
-  adapter->save.waiter = NULL;
+  turn->waiter = NULL;
   return error < 0 ? error : UV_EINVAL;
 }
 

@@ -4,7 +4,8 @@
  *
  * One thing is looser than loop/store.h promises: a user may answer from inside
  * of load or save, and then `done` comes from there.  Whoever asks takes only a
- * note in `done`.  A second answer to the same request is passed over.
+ * note in `done`.  A second answer to the same request is passed over,
+ * also if it comes when the next request is under way.
  */
 #ifndef GCN_CLIENT_STORE_ADAPTER_H
 #define GCN_CLIENT_STORE_ADAPTER_H

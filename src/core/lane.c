@@ -116,6 +116,11 @@ static bool is_covered(const struct gcn__lane* lane, uint64_t number) {
   return (number == RESTORED ? lane->passed : number) <= lane->covered;
 }
 
+static size_t most_keys(const struct gcn__lane* lane) {
+  bool few = !lane->marked && lane->count_max > GCN__WINDOW_UNMARKED_KEY_COUNT;
+  return few ? GCN__WINDOW_UNMARKED_KEY_COUNT : lane->count_max;
+}
+
 void gcn__lane_sweep(struct gcn__lane* lane) {
   if (lane->swept) return;
   size_t kept = 0;
@@ -123,7 +128,8 @@ void gcn__lane_sweep(struct gcn__lane* lane) {
     if (is_covered(lane, lane->handled[i].number)) continue;
     lane->handled[kept++] = lane->handled[i];
   }
-  size_t count = kept < lane->count_max ? kept : lane->count_max;
+  size_t most = most_keys(lane);
+  size_t count = kept < most ? kept : most;
   if (count < kept) {
     memmove(lane->handled, &lane->handled[kept - count],
             count * sizeof *lane->handled);
@@ -213,6 +219,7 @@ int gcn__lane_mark(struct gcn__lane* lane, const struct gcn__position* position,
   struct gcn__place place;
   int error = make_place(lane->mem, position, &place);
   if (error != 0) return error;
+  lane->marked = true;
   if (idle) {
     put_place(lane->mem, &lane->position, &place);
     *moved = true;
@@ -238,6 +245,7 @@ int gcn__lane_restore(struct gcn__lane* lane,
     return GCN__ENOMEM;
   }
   lane->position = place;
+  lane->marked = place.text != NULL;
   for (size_t i = 0; i < count; i++) {
     remember(lane, handled[i], RESTORED);
   }

@@ -40,7 +40,8 @@ struct gcn__handled {
 
 struct gcn__lane {
   const struct gcn__mem* mem;
-  size_t count_max; /* of keys to be remembered */
+  size_t count_max; /* of keys to be remembered, once it is marked */
+  bool marked;      /* ... or was restored with a position */
   struct gcn__segment* oldest;
   struct gcn__segment* newest; /* the only one that may be open */
   struct gcn__place position;
@@ -52,7 +53,7 @@ struct gcn__lane {
   size_t handled_count;         /* those that are covered included */
   size_t capacity;
   size_t capacity_max; /* twice count_max, rounded up to a power of two */
-  bool swept;          /* none of them is covered, nor beyond count_max */
+  bool swept;          /* none of them is covered, nor one too many */
   size_t keyed_count;  /* events in flight that have a key */
 };
 
@@ -78,7 +79,7 @@ int gcn__lane_restore(struct gcn__lane* lane,
 /* An event keeps the position from a mark, and the keys behind it fill 75 % of
  * their room. */
 bool gcn__lane_overdue(struct gcn__lane* lane);
-/* Forgets the keys that are covered and those beyond count_max; from then on
+/* Forgets the keys that are covered and those that are too many; from then on
  * handled[0..handled_count) are what is to be stored. */
 void gcn__lane_sweep(struct gcn__lane* lane);
 

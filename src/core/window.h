@@ -27,6 +27,7 @@ enum {
   GCN__LANE_COUNT_MAX = 18,
   GCN__POSITION_SIZE_MAX = 1024, /* of the text that names a position */
   GCN__WINDOW_COUNT_MAX = 1 << 24,
+  GCN__WINDOW_UNMARKED_KEY_COUNT = 256,
 };
 
 /* Both above 0; count_max is at most GCN__WINDOW_COUNT_MAX. */
@@ -99,9 +100,10 @@ struct gcn__position gcn__window_position(const struct gcn__window* window,
                                           unsigned lane);
 /* Keys of acknowledged events of the lane that its position does not cover
  * yet, in the order in which they were acknowledged.  Of more than
- * limits.count_max the oldest are forgotten.  Keys of a lane that was never
- * marked are kept likewise: they are what a service without positions may
- * repeat.
+ * limits.key_count_max the oldest are forgotten.  A lane that was neither
+ * marked nor restored with a position keeps the newest
+ * GCN__WINDOW_UNMARKED_KEY_COUNT: a service without positions repeats next to
+ * nothing, and each of them is stored with every save.
  *
  * The first call after a change takes time in proportion to the number of keys;
  * an index is below the count. */

@@ -55,12 +55,14 @@ struct gcn__filestore {
   enum step step;
   struct gcn__store_request* request; /* NULL: none is under way */
   int error;                          /* the first */
-  const char* source;                 /* of a load */
+  unsigned generation;                /* of a load */
+  const char* source;                 /* ... and the file in turn */
   uv_file file;
   uv_file directory_file;
   bool file_open;
   bool directory_open;
-  bool unfinished; /* PATH.tmp is there, or may be */
+  bool unfinished;          /* PATH.tmp is there, or may be */
+  bool goes_on_from_before; /* PATH.1 is the good one, PATH is not */
   /* Of a load: a block of the store's; of a save: the asker's. */
   char* loaded;
   size_t loaded_size;
@@ -241,7 +243,9 @@ static enum step after_load_step(struct gcn__filestore* store, int result) {
   case LOAD_LOOK: return LOAD_OPEN;
   case LOAD_STAT: return after_stat(store);
   case LOAD_READ: return after_read(store, (size_t)result);
-  default: return step_to_end(store);
+  default:
+    store->goes_on_from_before = store->generation > 0;
+    return step_to_end(store);
   }
 }
 
@@ -281,7 +285,11 @@ static enum step after_save_step(struct gcn__filestore* store, int result) {
   switch (store->step) {
   case SAVE_CREATE: return store->size > 0 ? SAVE_WRITE : SAVE_SYNC;
   case SAVE_WRITE: return after_write(store, result);
-  case SAVE_SYNC_DIRECTORY: return step_to_end(store);
+  case SAVE_CLOSE:
+    return store->goes_on_from_before ? SAVE_REPLACE : SAVE_SHIFT;
+  case SAVE_SYNC_DIRECTORY:
+    store->goes_on_from_before = false;
+    return step_to_end(store);
   default: return (enum step)(store->step + 1);
   }
 }
@@ -330,6 +338,8 @@ static int load(void* self, unsigned generation,
                 struct gcn__store_request* request) {
   struct gcn__filestore* store = self;
   if (generation >= GCN__STORE_GENERATIONS) return UV_EINVAL;
+  store->generation = generation;
+  store->goes_on_from_before = false;
   store->source = generation == 0 ? store->path : store->before;
   return start(store, generation == 0 ? LOAD_OPEN : LOAD_LOOK, request);
 }

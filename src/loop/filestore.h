@@ -11,6 +11,11 @@
  * Between the two renames there is no PATH.  So where PATH is missing and
  * PATH.1 is not, PATH.1 is what was saved last: generation 0, and there is no
  * generation 1.
+ *
+ * If the last load was of generation 1 and went well, the caller goes on from
+ * there because PATH is no good to him.  Then PATH is not renamed to PATH.1 but
+ * replaced, until a save has succeeded: damage must not push out the only good
+ * one, for that is what remains if the power goes in that save.
  */
 #ifndef GCN_LOOP_FILESTORE_H
 #define GCN_LOOP_FILESTORE_H

@@ -30,7 +30,9 @@ struct gcn__store_acks {
 
 struct gcn__store {
   void* self;
-  /* `generation` 0: what was saved last, 1: what was saved before it.  One
+  /* `generation` 0: what was saved last, 1: what was saved before it.  Who
+   * loads 1 after 0 found 0 to be no good: a store that takes more than one
+   * step to replace what it keeps must not lose 1 in the next save.  One
    * request at a time.  0: `done` will be called; else it never is. */
   int (*load)(void* self, unsigned generation,
               struct gcn__store_request* request);

@@ -84,8 +84,8 @@ static void test_two_generations(void** state) {
   place_assert_load(place, 0, "one");
   assert_int_equal(place_load(place, 1), UV_ENOENT);
   assert_int_equal(place_save(place, "two"), 0);
-  place_assert_load(place, 0, "two");
   place_assert_load(place, 1, "one");
+  place_assert_load(place, 0, "two");
   assert_int_equal(place_save(place, "three"), 0);
   place_assert_load(place, 1, "two");
   place_assert_load(place, 0, "three");
@@ -114,6 +114,47 @@ static void test_files_are_the_owners_alone(void** state) {
   assert_int_equal(place_mode(place->path), 0600);
   assert_int_equal(place_mode(files.before), 0600);
   assert_false(is_there(files.draft));
+  end(place);
+}
+
+static int refuse_to_rename(uv_loop_t* loop, uv_fs_t* fs, const char* from,
+                            const char* to, uv_fs_cb done) {
+  (void)loop;
+  (void)fs;
+  (void)from;
+  (void)to;
+  (void)done;
+  return UV_ENOMEM;
+}
+
+/* Who loads the one before has found the last one to be no good. */
+static void test_damage_does_not_push_out_the_good_one(void** state) {
+  struct files files;
+  struct gcn__filestore_api api = gcn__filestore_system;
+  struct place* place = begin(&files, *state);
+  place_close(place);
+  open_store(place, place->path, &api);
+  place_put(place->path, "damaged", 0600);
+  place_put(files.before, "one", 0600);
+  place_assert_load(place, 0, "damaged");
+  place_assert_load(place, 1, "one");
+  api.rename = refuse_to_rename;
+  assert_int_equal(place_save(place, "two"), UV_ENOMEM);
+  api.rename = gcn__filestore_system.rename;
+  assert_int_equal(place_save(place, "two"), 0);
+  place_assert_load(place, 1, "one");
+  place_assert_load(place, 0, "two");
+  assert_int_equal(place_save(place, "three"), 0);
+  place_assert_load(place, 1, "two"); /* once only */
+  place_assert_load(place, 0, "three");
+  place_close(place);
+  /* As the client does it: no load in between. */
+  open_store(place, place->path, &gcn__filestore_system);
+  place_assert_load(place, 1, "two");
+  assert_int_equal(place_save(place, "four"), 0);
+  assert_int_equal(place_save(place, "five"), 0);
+  place_assert_load(place, 0, "five");
+  place_assert_load(place, 1, "four");
   end(place);
 }
 
@@ -442,6 +483,7 @@ int main(void) {
       LOOP_TEST(test_two_generations),
       LOOP_TEST(test_they_survive_the_store),
       LOOP_TEST(test_files_are_the_owners_alone),
+      LOOP_TEST(test_damage_does_not_push_out_the_good_one),
       LOOP_TEST(test_only_the_one_before),
       LOOP_TEST(test_a_draft_left_by_a_crash),
       LOOP_TEST(test_modes_are_refused),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 int64_t case_wall_ms;
+uint64_t case_cost_ns;
 unsigned case_digest_count;
 
 int64_t gcn__wall_now_ms(void) {
@@ -182,7 +183,7 @@ static int shelf_load(void* data, unsigned generation, gcn_load_t* request) {
   shelf->load = request;
   shelf->load_generation = generation;
   if (!shelf->lazy) answer_load(shelf);
-  return 0;
+  return shelf->afterthought;
 }
 
 static int shelf_save(void* data, const void* bytes, size_t size,
@@ -327,6 +328,7 @@ static void on_log(void* data, gcn_log_level_t level, const char* line) {
 void case_begin(struct stage* stage) {
   memset(stage, 0, sizeof *stage);
   case_wall_ms = CASE_WALL_MS;
+  case_cost_ns = 0;
   stage->now_ms = 1000000;
   assert_int_equal(uv_loop_init(&stage->loop), 0);
   struct gcn_client_s* client = &stage->client;
@@ -359,8 +361,18 @@ void case_begin(struct stage* stage) {
   config->options.store = &config->store;
 }
 
+/* It is asked before a snapshot and after it. */
+static uint64_t clock_ns(void) {
+  static uint64_t at_ns;
+  at_ns += case_cost_ns;
+  return at_ns;
+}
+
 int case_open(struct stage* stage) {
-  return gcn__checkpointer_new(&stage->client, &stage->config);
+  int error = gcn__checkpointer_new(&stage->client, &stage->config);
+  struct gcn__checkpointer* checkpointer = stage->client.checkpointer;
+  if (checkpointer != NULL) checkpointer->clock_ns = clock_ns;
+  return error;
 }
 
 void case_open_well(struct stage* stage) {

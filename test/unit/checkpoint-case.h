@@ -29,8 +29,9 @@ struct shelf {
   size_t sizes[GCN__STORE_GENERATIONS];
   int load_errors[GCN__STORE_GENERATIONS]; /* 0: what is there, or ENOENT */
   int save_error;
-  int refusal; /* load and save themselves return it */
-  bool lazy;   /* answers wait for shelf_answer */
+  int refusal;      /* load and save themselves return it */
+  int afterthought; /* a load answers at once and returns it as well */
+  bool lazy;        /* answers wait for shelf_answer */
   gcn_load_t* load;
   unsigned load_generation;
   gcn_save_t* save;
@@ -91,6 +92,8 @@ struct stage {
 
 /* The wall clock. */
 extern int64_t case_wall_ms;
+/* What a snapshot takes. */
+extern uint64_t case_cost_ns;
 /* Digests of topics that were asked for. */
 extern unsigned case_digest_count;
 

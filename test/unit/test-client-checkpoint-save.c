@@ -226,6 +226,37 @@ static void test_no_more_often_than_asked(void** state) {
   end(&stage);
 }
 
+/* A snapshot is taken on the loop's thread. */
+static void test_saves_rest_by_what_they_cost(void** state) {
+  (void)state;
+  static const struct {
+    uint64_t cost_ns;
+    uint64_t due_ms; /* after a save that was begun 15 ms ago and ends now */
+  } cases[] = {{0, 5},      {400000, 5},   {499999, 5},
+               {600000, 6}, {5000000, 50}, {UINT64_C(3600000000000), 2000}};
+  struct stage stage;
+  begin(&stage, true);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    case_cost_ns = cases[i].cost_ns;
+    case_ack(&stage, case_give(&stage, 0, i + 1));
+    case_pass(&stage, 20);
+    assert_int_equal(stage.shelf.saves, i + 1);
+    case_ack(&stage, case_give(&stage, 0, i + 100));
+    case_pass(&stage, 15);
+    shelf_answer(&stage);
+    uint64_t due_ms = stage.now_ms + cases[i].due_ms;
+    assert_true(gcn__checkpointer_deadline(&stage.client) == due_ms);
+    case_pass(&stage, cases[i].due_ms - 1);
+    assert_int_equal(stage.shelf.saves, i + 1);
+    stage.shelf.saves--;
+    case_cost_ns = 0;
+    case_pass(&stage, 1);
+    shelf_answer(&stage);
+    assert_int_equal(stage.shelf.saves, i + 1);
+  }
+  end(&stage);
+}
+
 /* It takes long. */
 static void test_topics_are_digested_when_they_change(void** state) {
   (void)state;
@@ -552,6 +583,7 @@ int main(void) {
       cmocka_unit_test(test_good_while_events_wait),
       cmocka_unit_test(test_good_before_the_first_stream),
       cmocka_unit_test(test_no_more_often_than_asked),
+      cmocka_unit_test(test_saves_rest_by_what_they_cost),
       cmocka_unit_test(test_topics_are_digested_when_they_change),
       cmocka_unit_test(test_a_sign_of_life),
       cmocka_unit_test(test_changes_that_are_noticed),

@@ -6,7 +6,6 @@
 #include "checkpoint-case.h"
 
 #include "base/err.h"
-#include "client/store-adapter.h"
 #include "codec/digest.h"
 
 #include <stdio.h>
@@ -498,71 +497,6 @@ static void test_abandoned(void** state) {
   }
 }
 
-/* --- answers of the user's store ------------------------------------------ */
-
-static struct {
-  unsigned count;
-  int status;
-  struct gcn__span bytes;
-} answer;
-
-static void on_answer(struct gcn__store_request* request, int status,
-                      struct gcn__span bytes) {
-  assert_ptr_equal(request->ctx, &answer);
-  answer.count++;
-  answer.status = status;
-  answer.bytes = bytes;
-}
-
-static void expect_load(struct gcn__store* store, struct shelf* shelf,
-                        int status, const char* bytes, size_t size,
-                        int expected) {
-  struct gcn__store_request request = {on_answer, &answer};
-  assert_int_equal(store->load(store->self, 0, &request), 0);
-  gcn_load_t* load = shelf->load;
-  shelf->load = NULL;
-  answer.count = 0;
-  gcn_load_done(load, status, bytes, size);
-  assert_int_equal(answer.count, 1);
-  assert_int_equal(answer.status, expected);
-  if (expected == 0) assert_int_equal(answer.bytes.size, size);
-  if (expected == 0) assert_non_null(answer.bytes.data);
-  gcn_load_done(load, status, bytes, size); /* a second one means nothing */
-  assert_int_equal(answer.count, 1);
-}
-
-static void test_answers(void** state) {
-  (void)state;
-  struct stage stage;
-  struct gcn__store store;
-  case_begin(&stage);
-  stage.shelf.lazy = true;
-  const struct gcn__mem* mem = &stage.client.mem;
-  stage.spy.probe.fail_at = 1;
-  assert_int_equal(gcn__store_adapter_new(mem, &stage.config.store, &store),
-                   UV_ENOMEM);
-  assert_int_equal(gcn__store_adapter_new(mem, &stage.config.store, &store), 0);
-  struct shelf* shelf = &stage.shelf;
-  expect_load(&store, shelf, 0, "abc", 3, 0);
-  expect_load(&store, shelf, 0, "", 0, 0);
-  expect_load(&store, shelf, 0, NULL, 0, 0);
-  expect_load(&store, shelf, 0, NULL, 1, UV_EINVAL);
-  expect_load(&store, shelf, 3, "abc", 3, UV_EINVAL);
-  expect_load(&store, shelf, UV_EIO, "abc", 3, UV_EIO);
-  expect_load(&store, shelf, 0, "abc", (size_t)GCN__CHECKPOINT_SIZE_MAX + 1,
-              UV_EFBIG);
-  gcn_load_done(NULL, 0, NULL, 0);
-  gcn_save_done(NULL, 0);
-  struct gcn__store_request request = {on_answer, &answer};
-  shelf->refusal = 5; /* no error number */
-  assert_int_equal(store.load(store.self, 0, &request), UV_EINVAL);
-  shelf->refusal = UV_EIO;
-  assert_int_equal(store.load(store.self, 0, &request), UV_EIO);
-  store.close(store.self, free, NULL);
-  assert_int_equal(shelf->closes, 1);
-  case_end(&stage);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_first_run),
@@ -585,7 +519,6 @@ int main(void) {
       cmocka_unit_test(test_never_used),
       cmocka_unit_test(test_closed_while_loading),
       cmocka_unit_test(test_abandoned),
-      cmocka_unit_test(test_answers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,39 @@ static void a_lane_without_marks_remembers_the_latest(void** state) {
   rig_deinit(&rig);
 }
 
+/* They would be stored with every save, and nothing repeats them. */
+static void a_lane_without_marks_keeps_few_keys(void** state) {
+  (void)state;
+  enum { MANY = 1000, FEW = GCN__WINDOW_UNMARKED_KEY_COUNT };
+  struct rig rig;
+  rig_init_sized(&rig, MANY);
+  struct gcn__key keys[MANY];
+  for (uint64_t i = 0; i < MANY; i++)
+    keys[i] = key(i + 1);
+  const struct gcn__position none = {gcn__span(NULL, 0), false};
+  const struct gcn__position some = {GCN__SPAN("p"), false};
+  assert_int_equal(gcn__window_restore(&rig.window, 1, &none, keys, MANY), 0);
+  assert_int_equal(gcn__window_restore(&rig.window, 2, &some, keys, MANY), 0);
+  assert_int_equal(gcn__window_handled_count(&rig.window, 1), FEW);
+  assert_int_equal(gcn__window_handled(&rig.window, 1, 0).words[0],
+                   MANY - FEW + 1);
+  assert_int_equal(gcn__window_handled_count(&rig.window, 2), MANY);
+  for (int i = 0; i < 3 * MANY; i++)
+    ack(&rig, give(&rig, 0));
+  assert_int_equal(gcn__window_handled_count(&rig.window, 0), FEW);
+  assert_true(gcn__window_handled(&rig.window, 0, FEW - 1).words[0] ==
+              rig.window.next - 1);
+  /* A mark tells that positions are named, also one that waits. */
+  uint64_t held = give(&rig, 0);
+  mark(&rig, 0, "a");
+  for (int i = FEW; i < MANY; i++)
+    ack(&rig, give(&rig, 0));
+  assert_int_equal(gcn__window_handled_count(&rig.window, 0), MANY);
+  ack(&rig, held);
+  assert_int_equal(gcn__window_handled_count(&rig.window, 0), MANY - FEW);
+  rig_deinit(&rig);
+}
+
 static void keys_come_in_the_order_of_their_acknowledgement(void** state) {
   (void)state;
   struct rig rig;
@@ -452,6 +485,7 @@ int main(void) {
       cmocka_unit_test(a_failed_mark_leaves_its_events_to_the_next),
       cmocka_unit_test(events_without_a_key_are_not_remembered),
       cmocka_unit_test(a_lane_without_marks_remembers_the_latest),
+      cmocka_unit_test(a_lane_without_marks_keeps_few_keys),
       cmocka_unit_test(keys_come_in_the_order_of_their_acknowledgement),
       cmocka_unit_test(a_lane_goes_on_where_it_was),
       cmocka_unit_test(restored_keys_stay_until_the_stream_has_passed_them),
