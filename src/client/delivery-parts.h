@@ -52,7 +52,8 @@ struct gcn__delivery {
   /* Since when it is full or the user has paused; GCN__NEVER: neither. */
   uint64_t blocked_since_ms;
   bool reading_on;          /* it was so for too long: what comes is queued */
-  uint64_t rested_since_ms; /* before that; GCN__NEVER: a gap was told of it */
+  uint64_t rested_since_ms; /* before reading went on */
+  uint64_t read_on_ms;      /* when it did; GCN__NEVER: it never rested */
   uint64_t latency_ms;      /* that events take at most */
 
   /* Memory was short: an event that stays where the engine has it (`held`), or
@@ -66,6 +67,7 @@ struct gcn__delivery {
   uint64_t reported; /* everything up to here was told to be acknowledged */
   uint64_t acked_count;
   uint64_t dropped_count;
+  uint64_t left_count; /* given up at close */
   uint64_t gap_count;
   uint64_t gap_ms;
 };
@@ -78,11 +80,22 @@ uint64_t gcn__flight_give(struct gcn_client_s* client, unsigned lane,
                           size_t size, struct gcn__key key);
 /* It was told and is done with.  0, UV_ENOENT. */
 int gcn__flight_ack(struct gcn_client_s* client, uint64_t sequence);
-/* It never was told, and does not wait any more. */
+/* Since when the service may have had it.  What was read late, because reading
+ * rested, had been sent when it began to rest, and took its time on the way;
+ * one latency after reading went on, what comes is what is sent then. */
+uint64_t gcn__flight_made_ms(const struct gcn__delivery* delivery,
+                             const gcn_event_t* event);
+/* It never was told, and does not wait any more.  Until the gap was told, a
+ * number that is not acknowledged stands for all that the lane drops: nothing
+ * behind it is done with. */
 void gcn__flight_drop(struct gcn_client_s* client, const gcn_event_t* event,
-                      size_t size, struct gcn__key key);
+                      uint64_t made_ms);
+/* The lane's gap was told. */
+void gcn__flight_told(struct gcn_client_s* client, int lane);
 void gcn__flight_mark(struct gcn_client_s* client, unsigned lane,
                       const struct gcn__position* position);
+/* More is acknowledged than the user was told, and no checkpoint will say. */
+bool gcn__delivery_unreported(const struct gcn_client_s* client);
 /* No event may be told now: the user has paused, or the window is full. */
 bool gcn__flight_blocked(const struct gcn_client_s* client);
 /* What is to be told waits for memory. */

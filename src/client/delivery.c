@@ -25,6 +25,7 @@ static void take_options(struct gcn_client_s* client,
   delivery->full_after_ms = config->full_ms;
   delivery->latency_ms = config->settings.latency_max_ms;
   delivery->rested_since_ms = GCN__NEVER;
+  delivery->read_on_ms = GCN__NEVER;
   delivery->blocked_since_ms = GCN__NEVER;
   delivery->now_ms = uv_now(client->loop);
 }
@@ -95,7 +96,9 @@ static bool waits(const struct gcn_client_s* client) {
 }
 
 bool gcn__delivery_busy(const struct gcn_client_s* client) {
-  if (client->closing || client->delivery->retry_ms != 0) return false;
+  if (client->closing) return false;
+  if (gcn__delivery_unreported(client)) return true;
+  if (client->delivery->retry_ms != 0) return false;
   return waits(client);
 }
 
@@ -117,8 +120,11 @@ struct gcn__window* gcn__delivery_window(const struct gcn_client_s* client) {
 struct gcn__delivery_counters
 gcn__delivery_counters(const struct gcn_client_s* client) {
   const struct gcn__delivery* delivery = client->delivery;
+  const struct gcn__drops* drops = &delivery->drops;
+  uint64_t waiting = delivery->queue.count + delivery->holding +
+                     (drops->count - drops->numbered);
   return (struct gcn__delivery_counters){
-      .in_flight = delivery->window.count + delivery->queue.count,
+      .in_flight = delivery->window.count + waiting + delivery->left_count,
       .in_flight_size = delivery->window.size + delivery->queue.size,
       .acked = delivery->acked_count,
       .dropped = delivery->dropped_count,

@@ -79,7 +79,9 @@ void gcn__delivery_acks(const struct gcn_client_s* client,
 void gcn__delivery_taken(struct gcn_client_s* client, size_t count);
 
 struct gcn__delivery_counters {
-  uint64_t in_flight; /* with those that wait */
+  /* With those that wait, those given up at close, and one for each gap that
+   * has to be told of what was dropped: 0 if nothing is in hand. */
+  uint64_t in_flight;
   uint64_t in_flight_size;
   uint64_t acked; /* with a checkpoint: on disk */
   uint64_t dropped;

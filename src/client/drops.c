@@ -62,6 +62,7 @@ static bool make_room(const struct gcn__mem* mem, struct gcn__drop* drop) {
 static bool name(const struct gcn__mem* mem, struct gcn__drop* drop,
                  gcn_span_t topic) {
   if (topic.data == NULL || topic.size == 0) return false;
+  if (topic.size > GCN_SUBSCRIPTION_SIZE_MAX) return false;
   if (knows(drop, topic)) return true;
   if (!make_room(mem, drop)) return false;
   char* copy = gcn__alloc(mem, topic.size);
@@ -99,6 +100,21 @@ void gcn__drops_note(struct gcn__drops* drops, const gcn_event_t* event,
   drop->unnamed = !name(drops->mem, drop, event->topic);
 }
 
+void gcn__drops_number(struct gcn__drops* drops, unsigned lane,
+                       uint64_t sequence) {
+  GCN__ASSERT(drops->lanes[lane].sequence == 0 && sequence != 0);
+  drops->lanes[lane].sequence = sequence;
+  drops->numbered++;
+}
+
+bool gcn__drops_hold(const struct gcn__drops* drops, uint64_t sequence) {
+  if (drops->numbered == 0 || sequence == 0) return false;
+  for (int i = 0; i < GCN__LANE_COUNT_MAX; i++) {
+    if (drops->lanes[i].sequence == sequence) return true;
+  }
+  return false;
+}
+
 uint64_t gcn__drops_since(const struct gcn__drops* drops) {
   uint64_t since_ms = GCN__NEVER;
   if (drops->count == 0) return since_ms;
@@ -132,6 +148,7 @@ int gcn__drops_next(const struct gcn__drops* drops, gcn_gap_t* gap) {
 
 void gcn__drops_clear(struct gcn__drops* drops, int index) {
   GCN__ASSERT(drops->count > 0);
+  if (drops->lanes[index].sequence != 0) drops->numbered--;
   clear(drops->mem, &drops->lanes[index]);
   drops->count--;
 }

@@ -19,7 +19,10 @@ struct gcn__drop {
   gcn_span_t* topics;
   size_t topic_count;
   size_t topic_capacity;
-  bool unnamed; /* there were more, or memory was short */
+  bool unnamed; /* there were more, memory was short, or a name too long */
+  /* Stands for them in the window until the gap was told; 0: memory was
+   * short. */
+  uint64_t sequence;
   int64_t from_unix_ms;
   int64_t to_unix_ms;
   uint64_t from_ms;
@@ -28,7 +31,8 @@ struct gcn__drop {
 
 struct gcn__drops {
   const struct gcn__mem* mem;
-  unsigned count; /* of lanes that have something to tell */
+  unsigned count;    /* of lanes that have something to tell */
+  unsigned numbered; /* those of them that have a number */
   struct gcn__drop lanes[GCN__LANE_COUNT_MAX];
 };
 
@@ -37,6 +41,11 @@ void gcn__drops_deinit(struct gcn__drops* drops);
 /* `made_ms`: since when the service may have had it, on the loop's clock. */
 void gcn__drops_note(struct gcn__drops* drops, const gcn_event_t* event,
                      uint64_t made_ms, uint64_t now_ms);
+/* The lane's drops have this number, which is not 0. */
+void gcn__drops_number(struct gcn__drops* drops, unsigned lane,
+                       uint64_t sequence);
+/* True if it is the number of something dropped. */
+bool gcn__drops_hold(const struct gcn__drops* drops, uint64_t sequence);
 /* When the oldest was noted; GCN__NEVER if there is none. */
 uint64_t gcn__drops_since(const struct gcn__drops* drops);
 /* One gap to be told, which views what gcn__drops_clear frees; its index, or -1

@@ -38,17 +38,24 @@ static bool acks_low(const struct gcn__delivery* delivery) {
   return delivery->acks.count <= delivery->window.limits.count_max / 4;
 }
 
+/* What stands for a gap takes nobody's place. */
+static struct gcn__window without_drops(const struct gcn__delivery* delivery) {
+  struct gcn__window window = delivery->window;
+  window.count -= delivery->drops.numbered;
+  return window;
+}
+
 static void weigh(struct gcn_client_s* client) {
   struct gcn__delivery* delivery = client->delivery;
-  const struct gcn__window* window = &delivery->window;
+  const struct gcn__window window = without_drops(delivery);
   bool stored = delivery->stored;
   if (delivery->full) {
-    bool slack = gcn__window_slack(window) && (!stored || acks_low(delivery));
+    bool slack = gcn__window_slack(&window) && (!stored || acks_low(delivery));
     if (!slack) return;
     delivery->full = false;
     return;
   }
-  delivery->full = gcn__window_full(window) || (stored && acks_high(delivery));
+  delivery->full = gcn__window_full(&window) || (stored && acks_high(delivery));
   if (delivery->full) delivery->full_since_ms = delivery->now_ms;
 }
 
@@ -84,33 +91,43 @@ int gcn__flight_ack(struct gcn_client_s* client, uint64_t sequence) {
   return 0;
 }
 
-/* What was read late, because reading rested, had been sent when it began to
- * rest, and takes its time on the way.  Once that was told, what comes is what
- * is sent now. */
-static uint64_t made_ms(const struct gcn__delivery* delivery,
-                        const gcn_event_t* event) {
+uint64_t gcn__flight_made_ms(const struct gcn__delivery* delivery,
+                             const gcn_event_t* event) {
   uint64_t at_ms = event->received_ms;
-  at_ms = gcn__time_min(at_ms, delivery->rested_since_ms);
+  uint64_t late_ms = gcn__time_add(delivery->read_on_ms, delivery->latency_ms);
+  bool late = delivery->read_on_ms != GCN__NEVER && at_ms <= late_ms;
+  if (late) at_ms = gcn__time_min(at_ms, delivery->rested_since_ms);
   return at_ms - gcn__time_min(at_ms, delivery->latency_ms);
 }
 
 void gcn__flight_drop(struct gcn_client_s* client, const gcn_event_t* event,
-                      size_t size, struct gcn__key key) {
+                      uint64_t made_ms) {
   struct gcn__delivery* delivery = client->delivery;
   struct gcn__window* window = &delivery->window;
-  uint64_t sequence = window->next;
+  const struct gcn__key none = {{0, 0}};
   unsigned lane = event->connection_index;
+  uint64_t sequence = window->next;
   delivery->dropped_count++;
-  gcn__drops_note(&delivery->drops, event, made_ms(delivery, event),
-                  delivery->now_ms);
-  /* Without a number it is only not remembered. */
-  if (gcn__window_give(window, lane, size, key) != 0) return;
-  (void)gcn__window_ack(window, sequence);
-  note_change(client, false);
+  gcn__drops_note(&delivery->drops, event, made_ms, delivery->now_ms);
+  if (delivery->drops.lanes[lane].sequence != 0) return;
+  /* Without a number marks do not count until the gap was told. */
+  if (gcn__window_give(window, lane, 0, none) != 0) return;
+  gcn__drops_number(&delivery->drops, lane, sequence);
+}
+
+void gcn__flight_told(struct gcn_client_s* client, int lane) {
+  struct gcn__delivery* delivery = client->delivery;
+  uint64_t sequence = delivery->drops.lanes[lane].sequence;
+  gcn__drops_clear(&delivery->drops, lane);
+  if (sequence != 0) (void)gcn__window_ack(&delivery->window, sequence);
+  weigh(client);
+  note_change(client, true);
 }
 
 void gcn__flight_mark(struct gcn_client_s* client, unsigned lane,
                       const struct gcn__position* position) {
+  const struct gcn__drop* drop = &client->delivery->drops.lanes[lane];
+  if (drop->since_ms != 0 && drop->sequence == 0) return;
   /* What has no place is covered by the next one. */
   if (gcn__window_mark(&client->delivery->window, lane, position) != 0) return;
   note_change(client, false);
@@ -123,6 +140,7 @@ bool gcn__flight_blocked(const struct gcn_client_s* client) {
 int gcn__delivery_ack(struct gcn_client_s* client, uint64_t sequence) {
   const struct gcn__delivery* delivery = client->delivery;
   if (!delivery->windowed || delivery->automatic) return UV_ENOENT;
+  if (gcn__drops_hold(&delivery->drops, sequence)) return UV_ENOENT;
   return gcn__flight_ack(client, sequence);
 }
 
@@ -160,6 +178,7 @@ void gcn__delivery_woken(struct gcn_client_s* client, uint64_t now_ms) {
   if (delivery->reading_on || passed_ms < delivery->full_after_ms) return;
   delivery->reading_on = true;
   delivery->rested_since_ms = delivery->blocked_since_ms;
+  delivery->read_on_ms = now_ms;
 }
 
 static uint64_t policy_deadline(const struct gcn__delivery* delivery) {

@@ -73,15 +73,15 @@ static bool room_for(const struct gcn__delivery* delivery, size_t size) {
   const struct gcn__window* window = &delivery->window;
   const struct gcn__queue* queue = &delivery->queue;
   size_t used = window->size + queue->size;
-  return window->count + queue->count < window->limits.count_max &&
-         used <= window->limits.size_max &&
+  size_t count = window->count - delivery->drops.numbered + queue->count;
+  return count < window->limits.count_max && used <= window->limits.size_max &&
          size <= window->limits.size_max - used;
 }
 
 static void drop_queued(struct gcn_client_s* client, struct gcn__queued* item) {
   struct gcn__queue* queue = &client->delivery->queue;
   const gcn_event_t* event = &item->copy->event;
-  gcn__flight_drop(client, event, item->size, item->key);
+  gcn__flight_drop(client, event, item->made_ms);
   if (!gcn__queue_hand_back(queue, item)) {
     struct gcn__position position = gcn__queued_position(item);
     gcn__flight_mark(client, event->connection_index, &position);
@@ -111,11 +111,13 @@ static bool make_room(struct gcn_client_s* client, const gcn_event_t* event) {
 static bool enqueue(struct gcn_client_s* client, const gcn_event_t* event,
                     struct gcn__key key) {
   struct gcn__delivery* delivery = client->delivery;
+  uint64_t made_ms = gcn__flight_made_ms(delivery, event);
   if (delivery->reading_on && !make_room(client, event)) {
-    gcn__flight_drop(client, event, event->message.size, key);
+    gcn__flight_drop(client, event, made_ms);
     return true;
   }
-  return gcn__queue_add(&delivery->queue, &delivery->copies, event, key) == 0;
+  return gcn__queue_add(&delivery->queue, &delivery->copies, event, key,
+                        made_ms) == 0;
 }
 
 /* A batch that has to go first goes before the event has a number: in its
@@ -132,7 +134,10 @@ static bool pass_on(struct gcn_client_s* client, const gcn_event_t* view,
                     struct gcn__key key) {
   struct gcn__delivery* delivery = client->delivery;
   bool called = make_place(client, view);
-  if (called && client->closing) return true;
+  if (called && client->closing) {
+    delivery->left_count++;
+    return true;
+  }
   if (delivery->queue.count > 0 || gcn__flight_blocked(client)) {
     return enqueue(client, view, key);
   }
@@ -148,7 +153,10 @@ void gcn__delivery_event(struct gcn_client_s* client,
                          const struct gcn__effect* effect) {
   struct gcn__delivery* delivery = client->delivery;
   const struct gcn__moment* read = &client->reads[effect->wire];
-  if (client->closing) return;
+  if (client->closing) {
+    delivery->left_count++;
+    return;
+  }
   const gcn_event_t event = gcn__delivery_view(client, &effect->event, read);
   if (!delivery->windowed) {
     tell(client, &event);
@@ -222,20 +230,19 @@ static bool tell_drops(struct gcn_client_s* client, uint64_t now_ms) {
   if (gcn__flight_blocked(client) && !late) return false;
   gcn_gap_t gap;
   gcn__delivery_flush(client);
+  if (client->closing) return true; /* the flush's doing: it stays untold */
   int index = gcn__drops_next(&delivery->drops, &gap);
-  delivery->rested_since_ms = GCN__NEVER;
   delivery->gap_count++;
   delivery->gap_ms += gap.to_ms - gap.from_ms;
   count_call(client);
-  if (client->call.gap != NULL && !client->closing) {
-    client->call.gap(client, &gap);
-  }
-  gcn__drops_clear(&delivery->drops, index);
+  if (client->call.gap != NULL) client->call.gap(client, &gap);
+  gcn__flight_told(client, index);
   return true;
 }
 
 /* What was not told stays unacknowledged. */
 static void forget(struct gcn__delivery* delivery) {
+  delivery->left_count += delivery->queue.count + delivery->holding;
   delivery->holding = false;
   delivery->retry_ms = 0;
   gcn__queue_clear(&delivery->queue);
@@ -258,13 +265,18 @@ bool gcn__delivery_drain(struct gcn_client_s* client, uint64_t now_ms) {
          tell_held(client, now_ms);
 }
 
+bool gcn__delivery_unreported(const struct gcn_client_s* client) {
+  const struct gcn__delivery* delivery = client->delivery;
+  if (!delivery->windowed || delivery->stored) return false;
+  return client->call.durable != NULL &&
+         gcn__window_done(&delivery->window) != delivery->reported;
+}
+
 void gcn__delivery_report(struct gcn_client_s* client) {
   struct gcn__delivery* delivery = client->delivery;
-  gcn_durable_cb call = client->call.durable;
-  if (!delivery->windowed || delivery->stored || call == NULL) return;
+  if (client->closing || !gcn__delivery_unreported(client)) return;
   uint64_t done = gcn__window_done(&delivery->window);
-  if (client->closing || done == delivery->reported) return;
   delivery->reported = done;
   gcn__delivery_flush(client);
-  if (!client->closing) call(client, done);
+  if (!client->closing) client->call.durable(client, done);
 }

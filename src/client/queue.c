@@ -50,7 +50,8 @@ static bool same_thing(const gcn_event_t* a, const gcn_event_t* b) {
 }
 
 int gcn__queue_add(struct gcn__queue* queue, struct gcn__list* copies,
-                   const gcn_event_t* event, struct gcn__key key) {
+                   const gcn_event_t* event, struct gcn__key key,
+                   uint64_t made_ms) {
   struct gcn__queued* item = gcn__alloc_zero(queue->mem, sizeof *item);
   if (item == NULL) return GCN__ENOMEM;
   item->copy = gcn__copy_new(queue->mem, copies, event);
@@ -60,6 +61,7 @@ int gcn__queue_add(struct gcn__queue* queue, struct gcn__list* copies,
   }
   GCN__ASSERT(event->connection_index < GCN__LANE_COUNT_MAX);
   item->key = key;
+  item->made_ms = made_ms;
   item->hash = hash_of(event);
   item->size = event->message.size;
   size_t bucket = item->hash % GCN__QUEUE_BUCKET_COUNT;

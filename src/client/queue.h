@@ -23,8 +23,9 @@ struct gcn__queued {
   struct gcn__copy* copy;
   struct gcn__key key;
   uint64_t hash;
-  size_t size;    /* as the window counts it */
-  char* position; /* NULL: none */
+  uint64_t made_ms; /* since when the service may have had it */
+  size_t size;      /* as the window counts it */
+  char* position;   /* NULL: none */
   size_t position_size;
   bool is_time;
 };
@@ -44,7 +45,8 @@ void gcn__queue_clear(struct gcn__queue* queue);
 
 /* 0, or UV_ENOMEM, which changed nothing. */
 int gcn__queue_add(struct gcn__queue* queue, struct gcn__list* copies,
-                   const gcn_event_t* event, struct gcn__key key);
+                   const gcn_event_t* event, struct gcn__key key,
+                   uint64_t made_ms);
 /* The oldest; NULL if there is none. */
 struct gcn__queued* gcn__queue_first(const struct gcn__queue* queue);
 /* The one of the same topic and resource; NULL. */

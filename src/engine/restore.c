@@ -104,6 +104,18 @@ const unsigned char* gcn__engine_salt(const struct gcn__engine* engine) {
   return engine->salt;
 }
 
+/* What may still turn out to be missing; NULL: nothing. */
+static const struct gcn__gap* open_question(const struct gcn__shard* shard) {
+  if (shard->doubter != NULL) return &shard->doubt;
+  return shard->gaps.open ? &shard->gaps.current : NULL;
+}
+
+/* 0 if that is what is stored already, of another run. */
+static uint64_t good_until(const struct gcn__gap* open, uint64_t good_ms) {
+  if (open == NULL) return good_ms;
+  return open->before_ms > 0 ? 0 : gcn__time_min(good_ms, open->from_ms);
+}
+
 struct gcn__standing gcn__engine_standing(const struct gcn__engine* engine,
                                           unsigned shard_index) {
   const struct gcn__standing none = {.used = false};
@@ -117,11 +129,9 @@ struct gcn__standing gcn__engine_standing(const struct gcn__engine* engine,
   if (shard->lag_ms != 0) {
     standing.good_ms = gcn__time_min(standing.good_ms, shard->lag_ms);
   }
-  if (shard->doubter != NULL) {
-    bool ours = shard->doubt.before_ms == 0;
-    standing.good_ms =
-        ours ? gcn__time_min(standing.good_ms, shard->doubt.from_ms)
-             : 0; /* as it was stored */
+  if (gcn__engine_flows(engine)) {
+    const struct gcn__gap* open = open_question(shard);
+    standing.good_ms = good_until(open, standing.good_ms);
   }
   const struct gcn__channel* channel = &conn->channel;
   bool keeps = channel->known && channel->complete &&

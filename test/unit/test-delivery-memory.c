@@ -219,8 +219,40 @@ static void gaps_reach_back(void** state) {
   f->now_ms = 8000;
   delivery_turn(f);
   assert_int_equal(f->gaps, 2);
-  assert_int_equal(f->gap.from_ms, 6020 - 200);
+  /* That one was read late as well, and its topic may be another one. */
+  assert_int_equal(f->gap.from_ms, 1000 - 200);
   assert_int_equal(f->gap.to_ms, 6020);
+  for (int i = 702; i <= 709; i++) /* 701, read at 7010, goes at the end */
+    assert_true(delivery_feed(f, "v2.a", i));
+  delivery_turn(f);
+  f->now_ms = 9000;
+  delivery_turn(f);
+  assert_int_equal(f->gap.to_ms, 7010);
+  for (int i = 801; i <= 802; i++) /* 702 and 703 go, of which 2 are late */
+    assert_true(delivery_feed(f, "v2.a", i));
+  f->now_ms = 10000;
+  delivery_turn(f);
+  assert_int_equal(f->gap.from_ms, 7020 - 200);
+  assert_int_equal(f->gap.to_ms, 7030);
+}
+
+/* A name that nobody can have subscribed to takes no memory. */
+static void gaps_without_long_names(void** state) {
+  static char text[GCN_SUBSCRIPTION_SIZE_MAX + 1];
+  struct gcn__drops drops;
+  struct fixture* f = *state;
+  delivery_begin(f);
+  memset(text, 'a', sizeof text);
+  gcn__drops_init(&drops, &f->client.mem);
+  gcn_event_t event = {.topic = {text, sizeof text - 1}};
+  gcn__drops_note(&drops, &event, 0, 1);
+  assert_int_equal(drops.lanes[0].topic_count, 1);
+  assert_false(drops.lanes[0].unnamed);
+  event.topic.size = sizeof text;
+  gcn__drops_note(&drops, &event, 0, 1);
+  assert_int_equal(drops.lanes[0].topic_count, 1);
+  assert_true(drops.lanes[0].unnamed);
+  gcn__drops_deinit(&drops);
 }
 
 int main(void) {
@@ -233,6 +265,7 @@ int main(void) {
       DELIVERY_TEST(short_of_batches),
       DELIVERY_TEST(a_held_event_waits_ten_ms),
       DELIVERY_TEST(gaps_without_names),
+      DELIVERY_TEST(gaps_without_long_names),
       DELIVERY_TEST(gaps_reach_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
