@@ -32,8 +32,8 @@
  *           of a client: one
  *           uv_timer_t, one uv_async_t, one uv_tcp_t per open link (to the
  *           login host, and per connection to the API and the streaming host;
- *           while addresses race, up to six more), one uv_poll_t per link whose
- *           peer reads slowly.
+ *           while addresses race, up to 16 in its place), one uv_poll_t per
+ *           link whose peer reads slowly.
  * SIGPIPE.  Never raised by the library, whatever its disposition.
  * Fork.     Create clients after fork.  In a child every function returns
  *           GCN_EFORKED but gcn_client_abandon, and a loop that had a client
@@ -169,7 +169,13 @@ GCN_EXTERN int gcn_client_unsubscribe(gcn_client_t* client,
  * they are refused, the stream goes on.  In REFUSED it tries again.  Those
  * already in use change nothing.  The old secret is wiped.
  *
- * Returns: 0, UV_EINVAL (NULL, empty, or a control byte), UV_ENOMEM,
+ * One rule holds here, for gcn_client_set_grant, gcn_credentials_done and the
+ * options: `client_id` is 1 to 1024 bytes of printable ASCII without a colon
+ * (RFC 7617) and without a space at either end; `client_secret` is 1 to 1024
+ * bytes; a refresh token or an assertion, where given, is 1 to 65536 bytes;
+ * none has a control byte (below 0x20, or 0x7f).
+ *
+ * Returns: 0, UV_EINVAL (against the rule above), UV_ENOMEM,
  *          GCN_ECLOSING, GCN_EWRONGTHREAD, GCN_EFORKED.
  * Thread:  the loop's. */
 GCN_EXTERN int gcn_client_set_credentials(gcn_client_t* client,
@@ -188,7 +194,8 @@ GCN_EXTERN int gcn_client_set_grant(gcn_client_t* client,
  * that rotates a secret offers the old and the new one); or an error: none can
  * be had now, which is tried again later.
  *
- * Returns: 0; UV_ENOENT (nobody waits for this ticket any more); UV_EINVAL;
+ * Returns: 0; UV_ENOENT (nobody waits for this ticket any more); UV_EINVAL
+ *          (also of one that gcn_client_set_credentials would not take);
  *          GCN_ECLOSING, GCN_EWRONGTHREAD, GCN_EFORKED.
  * Thread:  the loop's. */
 GCN_EXTERN int gcn_credentials_done(gcn_client_t* client, uint64_t ticket,

@@ -24,12 +24,21 @@ typedef struct {
   const char* region;
   const char* login_url; /* "https://login.DOMAIN" */
   const char* api_url;   /* "https://api.DOMAIN" */
+  /* See gcn_client_set_credentials for what is accepted. */
   const char* client_id;
   const char* client_secret;
-  const char* user_agent; /* default "gcnotify/VERSION" */
+  /* Default (also for ""): "gcnotify/VERSION".  At most 256 bytes of printable
+   * ASCII, no space at either end. */
+  const char* user_agent;
 
   /* TLS.  Trust anchors: a PEM text, else a file or directory, else the
-   * system's store.  Verification cannot be switched off. */
+   * system's store.  Verification cannot be switched off.
+   * Lists of revoked certificates (CRLs, PEM) among them, in any place and
+   * order, are heeded; none is fetched.  A list counts for its issuer only.
+   * One that has expired refuses every chain of its issuer until there is a new
+   * one; one that cannot be read is GCN_ECONFIG.  Files (64 MiB at most) are
+   * looked at again before handshakes, but of a directory only the list of its
+   * files: put a new one there by rename, not by writing into the old one. */
   const char* ca_pem;
   const char* ca_path;
 
@@ -80,7 +89,8 @@ typedef struct {
   uint64_t seed;             /* of jitter; 0: from the system */
 
   /* Token.  With credentials_cb the credentials above may be left out; with
-   * token_cb they are not used. */
+   * token_cb they are neither used nor checked.  Else a refresh token or
+   * assertion that is given is checked, needed or not. */
   gcn_grant_t grant;
   const char* refresh_token;
   const char* assertion;

@@ -13,13 +13,18 @@
 
 #include <errno.h>
 
-#define GCN__EINVAL     (-EINVAL)
-#define GCN__ENOMEM     (-ENOMEM)
-#define GCN__ECANCELED  (-ECANCELED)
-#define GCN__ETIMEDOUT  (-ETIMEDOUT)
-#define GCN__ECONNRESET (-ECONNRESET)
-#define GCN__EEXIST     (-EEXIST)
-#define GCN__ENOENT     (-ENOENT)
-#define GCN__EOF        (-4095) /* UV_EOF */
+#define GCN__EINVAL        (-EINVAL)
+#define GCN__ENOMEM        (-ENOMEM)
+#define GCN__ECANCELED     (-ECANCELED)
+#define GCN__ETIMEDOUT     (-ETIMEDOUT)
+#define GCN__ECONNRESET    (-ECONNRESET)
+#define GCN__EEXIST        (-EEXIST)
+#define GCN__ENOENT        (-ENOENT)
+#define GCN__EOF           (-4095) /* UV_EOF */
+/* This machine is short of something. */
+#define GCN__EMFILE        (-EMFILE)
+#define GCN__ENFILE        (-ENFILE)
+#define GCN__ENOBUFS       (-ENOBUFS)
+#define GCN__EADDRNOTAVAIL (-EADDRNOTAVAIL)
 
 #endif

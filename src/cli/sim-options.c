@@ -11,6 +11,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/sim-inputs.h"
+#include "cli/sim-toxics.h"
 #include "cli/text.h"
 
 enum {
@@ -105,6 +106,11 @@ static const char usage_end[] =
     "      --fault FILE            one rule a line\n"
     "      --fault-line RULE       one more, e.g. 'after event 100 tcp.reset'\n"
     "\n"
+    "A fault proxy instead of it (see gcn-sim(1) for the rules):\n"
+    "      --proxy ADDR:PORT       only forward connections there\n"
+    "      --toxic RULE            and do this to them, e.g. 'down reset\n"
+    "                              at=100 conn=2'; may be repeated\n"
+    "\n"
     "      --for TIME              end after TIME (250ms, 30s, 10m, 2h, 1d)\n"
     "  -q, --quiet                 errors only on standard error\n"
     "  -v, --verbose               requests too on standard error\n"
@@ -164,6 +170,8 @@ enum {
   ARG_FAULT,
   ARG_FAULT_LINE,
   ARG_FOR,
+  ARG_PROXY,
+  ARG_TOXIC,
 };
 
 static const struct gcn__arg table[] = {
@@ -210,6 +218,8 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_LICENCE, "licence"},
     {0, true, ARG_FAULT, "fault"},
     {0, true, ARG_FAULT_LINE, "fault-line"},
+    {0, true, ARG_PROXY, "proxy"},
+    {0, true, ARG_TOXIC, "toxic"},
     {0, true, ARG_FOR, "for"},
     {'q', false, ARG_QUIET, "quiet"},
     {'v', false, ARG_VERBOSE, "verbose"},
@@ -376,6 +386,10 @@ static const char* take_option(struct gcn__cli_sim_options* options, int id,
   case ARG_TOPICS:
     return take_count(value, GCN__CLI_SIM_TOPICS_MAX, &options->topic_count);
   case ARG_FOR: return take_time(value, &options->for_ms);
+  case ARG_PROXY:
+    options->proxied = true;
+    return gcn__cli_sim_upstream_of(value, options->upstream,
+                                    &options->upstream_port);
   default: return take_service(&options->service, id, value);
   }
 }
@@ -385,6 +399,16 @@ static const char* name_of(int id) {
     if (table[i].id == id) return table[i].name;
   }
   return "";
+}
+
+/* Those that make sense for a fault proxy, too. */
+static bool is_shared(int id) {
+  static const int ids[] = {ARG_LISTEN, ARG_PORT_FILE, ARG_SEED,  ARG_FOR,
+                            ARG_PROXY,  ARG_TOXIC,     ARG_QUIET, ARG_VERBOSE};
+  for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    if (ids[i] == id) return true;
+  }
+  return false;
 }
 
 static bool take(struct gcn__cli_sim_options* options, int id,
@@ -400,6 +424,7 @@ static bool take(struct gcn__cli_sim_options* options, int id,
   case ARG_FAULT_LINE:
     return gcn__cli_sim_take_fault_line(options, value, console);
   case ARG_CORPUS: return gcn__cli_sim_take_corpus(options, value, console);
+  case ARG_TOXIC: return gcn__cli_sim_take_toxic(options, value, console);
   case GCN__ARGS_WORD:
     gcn__console_say(console, GCN__CONSOLE_ERROR,
                      "'%.60s' is not an option; topics are named by those who "
@@ -432,6 +457,17 @@ static const char* check(const struct gcn__cli_sim_options* options) {
     return "--corpus-once needs --corpus FILE: what to replay";
   }
   return NULL;
+}
+
+static bool check_proxy(const struct gcn__cli_sim_options* options,
+                        struct gcn__console* console) {
+  const char* name = options->own_name;
+  const char* why = gcn__cli_sim_check_proxy(options, name);
+  if (why == NULL) return true;
+  bool named = options->proxied;
+  gcn__console_say(console, GCN__CONSOLE_ERROR, "%s%s%s%s", named ? "--" : "",
+                   named ? name : "", named ? " " : "", why);
+  return false;
 }
 
 static bool refuse(struct gcn__console* console, const char* why) {
@@ -469,10 +505,13 @@ bool gcn__cli_sim_options_parse(struct gcn__cli_sim_options* options, int argc,
       return false;
     }
     if (!take(options, id, args.value, console)) return refuse(console, NULL);
+    bool first = options->own_name == NULL;
+    if (first && !is_shared(id)) options->own_name = name_of(id);
   }
+  if (!check_proxy(options, console)) return refuse(console, NULL);
   const char* why = check(options);
   if (why != NULL) return refuse(console, why);
-  if (!gcn__cli_sim_finish_inputs(options, console)) {
+  if (!options->proxied && !gcn__cli_sim_finish_inputs(options, console)) {
     return refuse(console, NULL);
   }
   return true;

@@ -13,6 +13,7 @@
 #include "cli/sim-values.h"
 #include "sim/script.h"
 #include "sim/text.h"
+#include "sim/toxic.h"
 
 enum {
   GCN__CLI_SIM_CLIENTS_MAX = 32,
@@ -57,7 +58,13 @@ struct gcn__cli_sim_options {
   size_t forbidden_count;
   struct gcn__buf corpus;
   struct gcn__script* script;
+  /* A fault proxy instead of the simulator. */
+  bool proxied;
+  char upstream[GCN__CLI_SIM_ADDRESS_SIZE];
+  uint16_t upstream_port;
+  struct gcn__toxics toxics;
   /* While parsing. */
+  const char* own_name; /* an option of the simulator's; NULL: none yet */
   const char* corpus_path;
   const char* fault_path;
   struct gcn__buf fault_file;

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "cli/sim-options.h"
+#include "cli/sim-proxy.h"
 #include "cli/sim-run.h"
 
 static enum gcn__console_level
@@ -17,6 +18,7 @@ static int sim_with(const struct gcn__cli_sim_options* options,
   struct gcn__cli_sim_tls tls;
   int exit_code = GCN__EXIT_FAILURE;
   console->level = level_of(options);
+  if (options->proxied) return gcn__cli_sim_proxy_run(options, console);
   if (gcn__cli_sim_tls_init(&tls, options, console)) {
     exit_code = gcn__cli_sim_run(options, &tls, console);
   }

@@ -8,7 +8,7 @@
 #include "client/options.h"
 
 static bool good_offer(const gcn_credentials_t* credentials) {
-  if (gcn__credential_check(credentials->client_id) != NULL) return false;
+  if (gcn__client_id_check(credentials->client_id) != NULL) return false;
   if (gcn__credential_check(credentials->client_secret) != NULL) return false;
   const char* refresh = credentials->refresh_token;
   const char* assertion = credentials->assertion;

@@ -115,9 +115,10 @@ struct gcn_client_s {
   bool pause_wanted;
   bool paused;         /* what the engine knows */
   bool yielding;       /* reading rests until the next turn */
-  bool stalled;        /* the loop was late; it reads once before it judges */
+  unsigned looks;      /* polls that the alarm in hand has waited for */
   unsigned calls_left; /* of this turn's budget */
   uint64_t time_left_ns;
+  uint64_t awake_ms; /* when the loop called us last */
   uint64_t excused_ms;
 
   /* What the user was told last, and counters of it. */

@@ -106,6 +106,11 @@ static void take_socket_options(struct gcn_client_s* client,
       value_of(options->user_timeout_ms, socket->user_timeout_ms);
   socket->keepalive_idle_s =
       value_of(options->keepalive_s, socket->keepalive_idle_s);
+  /* Linux looks again after a step, also when the last probe was answered: a
+   * longer one than the idle time would make that time a lie. */
+  if (socket->keepalive_step_s > socket->keepalive_idle_s) {
+    socket->keepalive_step_s = socket->keepalive_idle_s;
+  }
 }
 
 static void take_options(struct gcn_client_s* client, uv_loop_t* loop,

@@ -144,6 +144,22 @@ const char* gcn__credential_check(const char* text) {
   return size > CREDENTIAL_SIZE_MAX ? "is longer than 1024 bytes" : NULL;
 }
 
+/* RFC 7617 §2: what stands before the colon of a Basic login.  White space at
+ * an end comes of copying. */
+const char* gcn__client_id_check(const char* text) {
+  const char* wrong = gcn__credential_check(text);
+  if (wrong != NULL) return wrong;
+  size_t size = strlen(text);
+  if (text[0] == ' ' || text[size - 1] == ' ') {
+    return "begins or ends with a space";
+  }
+  for (size_t i = 0; i < size; i++) {
+    if ((unsigned char)text[i] > 0x7e) return "has a byte that is not ASCII";
+    if (text[i] == ':') return "has a colon";
+  }
+  return NULL;
+}
+
 /* Assertions are documents; the request has to hold them. */
 const char* gcn__assertion_check(const char* text) {
   if (text == NULL || text[0] == '\0') return "is missing";
@@ -155,6 +171,18 @@ const char* gcn__assertion_check(const char* text) {
   return size > ASSERTION_SIZE_MAX ? "is longer than 65536 bytes" : NULL;
 }
 
+/* One that is given has to be good also where the grant needs none: the rule of
+ * gcn_client_set_grant. */
+static int check_document(const char* field, const char* text, bool needed,
+                          char* why) {
+  if (text == NULL && !needed) return 0;
+  const char* wrong = gcn__assertion_check(text);
+  if (wrong == NULL) return 0;
+  return gcn__config_refuse(why, "%s %s; %s", field, wrong,
+                            needed ? "the grant needs one"
+                                   : "give a good one or NULL");
+}
+
 static int check_grant(const gcn_options_t* options, char* why) {
   bool asked = options->credentials_cb != NULL;
   bool bearer = options->grant == GCN_GRANT_SAML2_BEARER ||
@@ -164,16 +192,14 @@ static int check_grant(const gcn_options_t* options, char* why) {
         why, "grant is not one of GCN_GRANT_CLIENT_CREDENTIALS to "
              "GCN_GRANT_JWT_BEARER");
   }
-  const char* wrong = gcn__assertion_check(options->refresh_token);
-  if (options->grant == GCN_GRANT_REFRESH_TOKEN && wrong != NULL && !asked) {
-    return gcn__config_refuse(why, "refresh_token %s; the grant needs one",
-                              wrong);
-  }
-  wrong = gcn__assertion_check(options->assertion);
-  if (bearer && wrong != NULL && !asked) {
-    return gcn__config_refuse(why, "assertion %s; the grant needs one", wrong);
-  }
-  wrong = gcn__credential_check(options->org_name);
+  bool refresh = options->grant == GCN_GRANT_REFRESH_TOKEN;
+  int error = check_document("refresh_token", options->refresh_token,
+                             refresh && !asked, why);
+  if (error != 0) return error;
+  error =
+      check_document("assertion", options->assertion, bearer && !asked, why);
+  if (error != 0) return error;
+  const char* wrong = gcn__credential_check(options->org_name);
   if (options->grant == GCN_GRANT_SAML2_BEARER && wrong != NULL) {
     return gcn__config_refuse(why, "org_name %s; the grant needs one", wrong);
   }
@@ -185,7 +211,7 @@ static int check_credentials(const gcn_options_t* options, char* why) {
   int error = check_grant(options, why);
   if (error != 0) return error;
   if (options->credentials_cb != NULL && options->client_id == NULL) return 0;
-  const char* wrong = gcn__credential_check(options->client_id);
+  const char* wrong = gcn__client_id_check(options->client_id);
   if (wrong != NULL) {
     return gcn__config_refuse(
         why,
@@ -209,6 +235,9 @@ static int check_user_agent(struct gcn__config* config, char* why) {
     if (byte >= 0x20 && byte < 0x7f) continue;
     return gcn__config_refuse(
         why, "user_agent has a byte that is not printable ASCII");
+  }
+  if (text[0] == ' ' || text[size - 1] == ' ') {
+    return gcn__config_refuse(why, "user_agent begins or ends with a space");
   }
   if (size > USER_AGENT_SIZE_MAX) {
     return gcn__config_refuse(why, "user_agent is longer than %d bytes",

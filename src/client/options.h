@@ -70,8 +70,10 @@ int gcn__config_load_tls(const struct gcn__config* config,
 /* NULL, or what is wrong with a topic of the channels dialect or a subscription
  * of the stream dialect, a constant. */
 const char* gcn__client_topic_check(bool stream, struct gcn__span name);
-/* NULL, or what is wrong with a client id or secret. */
+/* NULL, or what is wrong with a client's secret. */
 const char* gcn__credential_check(const char* text);
+/* ... with its id. */
+const char* gcn__client_id_check(const char* text);
 /* ... with an assertion or a refresh token. */
 const char* gcn__assertion_check(const char* text);
 

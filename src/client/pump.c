@@ -26,6 +26,9 @@ enum {
    * time must not keep a dead stream. */
   STALL_MS = 2000,
   EXCUSE_STEP_MS = 60000,
+  /* So long without a call of the loop, it may have slept or been blocked. */
+  LOOK_MS = 50,
+  LOOKS_MAX = 3,
   SUSPEND_STEP_MS = 1000, /* the clocks are compared at most this often */
 };
 
@@ -81,6 +84,7 @@ static uint64_t begin(struct gcn_client_s* client) {
   if (now_ms > gcn__time_add(client->alarm.due_ms, STALL_MS)) {
     excuse(client, now_ms);
   }
+  client->awake_ms = now_ms;
   notice_sleep(client, now_ms);
   gcn__delivery_woken(client, now_ms);
   obey(client, now_ms);
@@ -328,13 +332,23 @@ static void wake_links(struct gcn_client_s* client) {
   }
 }
 
+/* What is due was due by a clock; what it waits for may lie in the kernel, if
+ * the host blocked the loop up to now.  So nothing is judged before the loop
+ * has polled once: libuv runs timers before it polls.  A host that blocks it
+ * every time must not keep everything from being due, either. */
+static bool stood_still(struct gcn_client_s* client, uint64_t late_ms) {
+  uint64_t now_ms = gcn__loop_now_ms(client->loop);
+  bool late = late_ms > STALL_MS;
+  bool unread = late || now_ms - client->awake_ms > LOOK_MS;
+  client->awake_ms = now_ms;
+  if (late) excuse(client, now_ms); /* once a minute at most */
+  client->looks = unread && client->looks < LOOKS_MAX ? client->looks + 1 : 0;
+  return client->looks > 0;
+}
+
 void gcn__pump_alarm(void* ctx, uint64_t late_ms) {
   struct gcn_client_s* client = ctx;
-  bool stalled = late_ms > STALL_MS && !client->stalled;
-  client->stalled = stalled;
-  if (stalled) {
-    /* Nothing is judged before the loop has polled once. */
-    excuse(client, gcn__loop_now_ms(client->loop));
+  if (stood_still(client, late_ms)) {
     gcn__alarm_arm(&client->alarm, 0);
     return;
   }

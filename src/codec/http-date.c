@@ -185,3 +185,23 @@ int64_t gcn__http_retry_after(struct gcn__span value, int64_t wall_s) {
   }
   return seconds * MS_PER_SECOND;
 }
+
+static int64_t asked_by(struct gcn__span value, int64_t wall_s) {
+  bool number = value.size > 0 && is_digit(value.data[0]);
+  if (wall_s < 0 && !number) return -1;
+  return gcn__http_retry_after(value, wall_s < 0 ? 0 : wall_s);
+}
+
+int64_t gcn__http_asked_ms(const struct gcn__http* http) {
+  size_t date_count = 0;
+  struct gcn__span date = gcn__http_header(http, "Date", &date_count);
+  int64_t wall_s = date_count == 1 ? gcn__http_date(date) : -1;
+  int64_t most_ms = -1;
+  for (size_t i = 0; i < gcn__http_header_count(http); i++) {
+    struct gcn__span name = gcn__http_header_name(http, i);
+    if (!gcn__span_iis(name, "Retry-After")) continue;
+    int64_t asked_ms = asked_by(gcn__http_header_value(http, i), wall_s);
+    if (most_ms < asked_ms) most_ms = asked_ms;
+  }
+  return most_ms;
+}

@@ -118,6 +118,10 @@ const char* gcn__http_reason(unsigned status);
  * absent or not parseable (then treat it as absent).  A date in the past gives
  * 0.  Never overflows: at most 2^31 s. */
 int64_t gcn__http_retry_after(struct gcn__span value, int64_t wall_s);
+/* What the answer held asks for, or -1.  A date is relative to the answer's own
+ * Date: no clock of ours, no skew; without one it says nothing.  Of several
+ * headers the longest wait counts. */
+int64_t gcn__http_asked_ms(const struct gcn__http* http);
 /* Seconds since 1970, or -1; also for years before.  A two-digit year lies
  * between 1970 and 2069. */
 int64_t gcn__http_date(struct gcn__span value);

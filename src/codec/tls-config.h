@@ -18,6 +18,7 @@
 #include <mbedtls/entropy.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/x509_crl.h>
 #include <mbedtls/x509_crt.h>
 
 #if MBEDTLS_VERSION_NUMBER < 0x03060000 || MBEDTLS_VERSION_NUMBER >= 0x04000000
@@ -61,6 +62,9 @@ struct gcn__tls_material {
   const struct gcn__mem* mem;
   size_t ref_count;
   mbedtls_x509_crt anchors;
+#if defined(MBEDTLS_X509_CRL_PARSE_C)
+  mbedtls_x509_crl revoked; /* empty: nothing is known to be */
+#endif
   mbedtls_x509_crt certificates; /* the own chain; a client's is optional */
   mbedtls_pk_context key;
   /* As they were just before they were read. */
@@ -103,12 +107,15 @@ void gcn__tls_sources_free(const struct gcn__mem* mem,
 int gcn__tls_material_make(struct gcn__tls_config* config,
                            struct gcn__tls_material** material,
                            char text[GCN__TLS_TEXT_SIZE]);
+/* Whether it is one of those we offer. */
+bool gcn__tls_suite_offered(unsigned suite);
 struct gcn__tls_material*
 gcn__tls_material_hold(struct gcn__tls_material* material);
 void gcn__tls_material_release(struct gcn__tls_material* material);
 
-/* Fills the anchors as the sources say and notes the file they came from.
- * 0, GCN__ENOMEM or GCN_ECONFIG with a text. */
+/* Fills the anchors as the sources say and notes the file they came from, and
+ * with them the lists of revoked certificates that stand in the same text, file
+ * or directory.  0, GCN__ENOMEM or GCN_ECONFIG with a text. */
 int gcn__tls_anchors_load(const struct gcn__tls_sources* sources,
                           struct gcn__tls_material* material,
                           char text[GCN__TLS_TEXT_SIZE]);

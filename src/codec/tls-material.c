@@ -70,11 +70,21 @@ static const mbedtls_x509_crt_profile profile = {
     .rsa_min_bitlen = RSA_BITS_MIN,
 };
 
+bool gcn__tls_suite_offered(unsigned suite) {
+  size_t at = 0;
+  while (suites[at] != 0 && suites[at] != (int)suite)
+    at++;
+  return suites[at] != 0;
+}
+
 static void destroy(struct gcn__tls_material* material) {
   mbedtls_ssl_config_free(&material->ssl);
   mbedtls_pk_free(&material->key);
   mbedtls_x509_crt_free(&material->certificates);
   mbedtls_x509_crt_free(&material->anchors);
+#if defined(MBEDTLS_X509_CRL_PARSE_C)
+  mbedtls_x509_crl_free(&material->revoked);
+#endif
   gcn__free(material->mem, material, sizeof(*material));
 }
 
@@ -84,6 +94,9 @@ static struct gcn__tls_material* create(const struct gcn__mem* mem) {
   material->mem = mem;
   material->ref_count = 1;
   mbedtls_x509_crt_init(&material->anchors);
+#if defined(MBEDTLS_X509_CRL_PARSE_C)
+  mbedtls_x509_crl_init(&material->revoked);
+#endif
   mbedtls_x509_crt_init(&material->certificates);
   mbedtls_pk_init(&material->key);
   mbedtls_ssl_config_init(&material->ssl);
@@ -127,7 +140,12 @@ static int set_up_client(const struct gcn__tls_config* config,
                          struct gcn__tls_material* material) {
   mbedtls_ssl_config* ssl = &material->ssl;
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(ssl, &material->anchors, NULL);
+#if defined(MBEDTLS_X509_CRL_PARSE_C)
+  mbedtls_x509_crl* revoked = &material->revoked;
+#else
+  mbedtls_x509_crl* revoked = NULL;
+#endif
+  mbedtls_ssl_conf_ca_chain(ssl, &material->anchors, revoked);
 #if defined(MBEDTLS_SSL_SESSION_TICKETS)
   mbedtls_ssl_conf_session_tickets(
       ssl, config->resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED

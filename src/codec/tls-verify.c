@@ -6,9 +6,13 @@
  * 2. An address literal matches iPAddress entries only.
  * 3. A name matches dNSName entries only: equal but for case, or by a wildcard
  *    that is the whole leftmost label and has two labels to its right.
+ * 4. No issuer's nameConstraints speak against it.
+ *
+ * And if not: what is there to tell the user?
  */
 #include "codec/tls-verify.h"
 
+#include "codec/tls-constraints.h"
 #include "codec/tls-text.h"
 
 #include <mbedtls/asn1.h>
@@ -110,39 +114,114 @@ static void check_names(struct gcn__tls_verify* verify,
   }
 }
 
-static void note_issuer(struct gcn__tls_verify* verify,
-                        const mbedtls_x509_crt* certificate) {
-  char name[256];
+static void print_name(const mbedtls_x509_name* name,
+                       char to[GCN__TLS_NAME_SIZE]) {
+  char text[256];
   /* A name that does not fit is an error to Mbed TLS and no name to us. */
-  int size = mbedtls_x509_dn_gets(name, sizeof(name), &certificate->issuer);
+  int size = mbedtls_x509_dn_gets(text, sizeof(text), name);
   if (size < 0) size = 0;
-  gcn__tls_text_clean(verify->issuer, sizeof(verify->issuer),
-                      gcn__span(name, (size_t)size));
-  struct gcn__span subject =
-      gcn__span(certificate->subject_raw.p, certificate->subject_raw.len);
-  struct gcn__span issuer =
-      gcn__span(certificate->issuer_raw.p, certificate->issuer_raw.len);
-  verify->self_issued = gcn__span_equal(subject, issuer);
+  gcn__tls_text_clean(to, GCN__TLS_NAME_SIZE, gcn__span(text, (size_t)size));
+}
+
+static bool is_issuer(const mbedtls_x509_crt* candidate,
+                      const mbedtls_x509_crt* certificate) {
+  return gcn__span_equal(
+      gcn__span(candidate->subject_raw.p, candidate->subject_raw.len),
+      gcn__span(certificate->issuer_raw.p, certificate->issuer_raw.len));
+}
+
+/* In the order in which Mbed TLS passes over an issuer of the right name. */
+static enum gcn__tls_distrust distrust_of(const mbedtls_x509_crt* issuer,
+                                          int depth) {
+  if (mbedtls_x509_crt_get_ca_istrue(issuer) != 1) {
+    return GCN__TLS_ISSUER_NO_CA;
+  }
+  if (mbedtls_x509_crt_check_key_usage(issuer, MBEDTLS_X509_KU_KEY_CERT_SIGN) !=
+      0) {
+    return GCN__TLS_ISSUER_NO_SIGNER;
+  }
+  /* Mbed TLS's number is one more than the certificate's; 0: any. */
+  int path_length = issuer->MBEDTLS_PRIVATE(max_pathlen);
+  return path_length > 0 && path_length < 1 + depth ? GCN__TLS_ISSUER_TOO_HIGH
+                                                    : GCN__TLS_ISSUER_OTHER_KEY;
+}
+
+/* For one that has the right name and was passed over. */
+static void look_among(struct gcn__tls_verify* verify,
+                       const mbedtls_x509_crt* candidates) {
+  const mbedtls_x509_crt* at = candidates;
+  for (; at != NULL; at = at->next) {
+    bool usable = at != verify->distrusted && at->raw.p != NULL;
+    if (!usable || !is_issuer(at, verify->distrusted)) continue;
+    verify->distrust = distrust_of(at, verify->distrusted_depth);
+    return;
+  }
+}
+
+static void explain_distrust(struct gcn__tls_verify* verify,
+                             const mbedtls_x509_crt* leaf) {
+  const mbedtls_x509_crt* certificate = verify->distrusted;
+  if (certificate == NULL || certificate->raw.p == NULL) return;
+  print_name(&certificate->issuer, verify->issuer);
+  verify->distrust = GCN__TLS_ISSUER_UNKNOWN;
+  look_among(verify, verify->anchors);
+  if (verify->distrust != GCN__TLS_ISSUER_UNKNOWN) return;
+  look_among(verify, leaf->next);
+  if (verify->distrust != GCN__TLS_ISSUER_UNKNOWN) return;
+  if (is_issuer(certificate, certificate)) {
+    verify->distrust = GCN__TLS_ISSUER_ITSELF;
+  }
+}
+
+static void note_date(struct gcn__tls_verify* verify,
+                      const mbedtls_x509_crt* certificate, int depth,
+                      const mbedtls_x509_time* date) {
+  verify->date = *date;
+  verify->dated[0] = '\0';
+  if (depth > 0) print_name(&certificate->subject, verify->dated);
+}
+
+static void note_key(struct gcn__tls_verify* verify,
+                     const mbedtls_x509_crt* certificate) {
+  if (!mbedtls_pk_can_do(&certificate->pk, MBEDTLS_PK_RSA)) return;
+  size_t bits = mbedtls_pk_get_bitlen(&certificate->pk);
+  if (verify->rsa_bits == 0 || bits < verify->rsa_bits) verify->rsa_bits = bits;
+}
+
+/* What the text of a refusal says about one certificate of the chain. */
+static void note_facts(struct gcn__tls_verify* verify,
+                       const mbedtls_x509_crt* certificate, int depth,
+                       uint32_t flags) {
+  note_key(verify, certificate);
+  if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
+    verify->distrusted = certificate;
+    verify->distrusted_depth = depth;
+  }
+  if ((flags & MBEDTLS_X509_BADCERT_FUTURE) != 0) {
+    note_date(verify, certificate, depth, &certificate->valid_from);
+  }
+  if ((flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0) {
+    note_date(verify, certificate, depth, &certificate->valid_to);
+  }
+}
+
+static void check_leaf(struct gcn__tls_verify* verify,
+                       const mbedtls_x509_crt* leaf, uint32_t* flags) {
+  verify->seen = true;
+  verify->unreadable = leaf->raw.p == NULL;
+  check_names(verify, leaf);
+  if (!verify->matched) *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+  verify->constrained = !gcn__tls_constraints_allow(verify, leaf);
+  if (verify->constrained) *flags |= MBEDTLS_X509_BADCERT_OTHER;
 }
 
 int gcn__tls_verify_certificate(void* ctx, mbedtls_x509_crt* certificate,
                                 int depth, uint32_t* flags) {
   struct gcn__tls_verify* verify = ctx;
-  if (depth == 0) {
-    verify->seen = true;
-    verify->unreadable = certificate->raw.p == NULL;
-    check_names(verify, certificate);
-    if (!verify->matched) *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
-  }
-  if ((*flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
-    note_issuer(verify, certificate);
-  }
-  if ((*flags & MBEDTLS_X509_BADCERT_FUTURE) != 0) {
-    verify->date = certificate->valid_from;
-  }
-  if ((*flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0) {
-    verify->date = certificate->valid_to;
-  }
+  if (depth > 0) gcn__tls_constraints_note(verify, certificate);
+  if (depth == 0) check_leaf(verify, certificate, flags);
+  note_facts(verify, certificate, depth, *flags);
+  if (depth == 0) explain_distrust(verify, certificate);
   verify->flags |= *flags;
   return 0;
 }

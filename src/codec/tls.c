@@ -62,6 +62,7 @@ struct gcn__tls {
 
   int error; /* the first; then state is FAILED */
   int detail;
+  bool unwelcome; /* the peer's alert is about our certificate */
   char text[GCN__TLS_TEXT_SIZE];
   const char* version;
   const char* suite;
@@ -85,6 +86,16 @@ static int last_alert(const struct gcn__tls* tls) {
   return message == NULL ? -1 : message[1];
 }
 
+/* The handshake message that Mbed TLS reads, or has read last. */
+static struct gcn__span last_message(const struct gcn__tls* tls) {
+  const mbedtls_ssl_context* ssl = &tls->ssl;
+  const unsigned char* message = ssl->MBEDTLS_PRIVATE(in_msg);
+  if (message == NULL || tls->state != GCN__TLS_HANDSHAKING) {
+    return GCN__SPAN("");
+  }
+  return gcn__span(message, ssl->MBEDTLS_PRIVATE(in_msglen));
+}
+
 static int fail_with(struct gcn__tls* tls, int detail) {
   tls->detail = detail;
   if (tls->out_error != 0) {
@@ -102,11 +113,13 @@ static int fail_with(struct gcn__tls* tls, int detail) {
       .alert = last_alert(tls),
       .open = tls->state == GCN__TLS_OPEN,
       .first = gcn__span(tls->first, tls->first_size),
+      .message = last_message(tls),
       .record_size = tls->record_size,
       .verify = &tls->verify,
       .flags = mbedtls_ssl_get_verify_result(&tls->ssl),
   };
   char text[GCN__TLS_TEXT_SIZE];
+  tls->unwelcome = gcn__tls_unwelcome(&fault);
   return fail(tls, gcn__tls_judge(&fault, text), text);
 }
 
@@ -189,6 +202,7 @@ static int set_host(struct gcn__tls* tls, const char* host) {
     fail(tls, GCN_ETLSVERIFY, text);
     return 0;
   }
+  tls->verify.anchors = &tls->material->anchors;
   mbedtls_ssl_set_verify(&tls->ssl, gcn__tls_verify_certificate, &tls->verify);
   const char* name = tls->verify.ip_size > 0 ? NULL : tls->verify.host;
   return mbedtls_ssl_set_hostname(&tls->ssl, name) == 0 ? 0 : GCN__ENOMEM;
@@ -427,10 +441,15 @@ int gcn__tls_end(struct gcn__tls* tls) {
                 "the connection ended without TLS close_notify; data may be "
                 "missing");
   }
+  if (tls->first_size == 0) {
+    return fail(tls, GCN_ETLS,
+                "the connection ended before the server answered the TLS "
+                "handshake; does the port speak TLS?");
+  }
   return fail(tls, GCN_ETLS,
-              tls->first_size == 0
-                  ? "the connection ended before the server answered the TLS "
-                    "handshake; does the port speak TLS?"
+              tls->verify.seen
+                  ? "the connection ended during the TLS handshake, after the "
+                    "server's certificate; it may want a client certificate"
                   : "the connection ended during the TLS handshake");
 }
 
@@ -475,6 +494,9 @@ int gcn__tls_detail(const struct gcn__tls* tls) {
 }
 const char* gcn__tls_error(const struct gcn__tls* tls) {
   return tls->text;
+}
+bool gcn__tls_stubborn(const struct gcn__tls* tls) {
+  return tls->error == GCN_ETLSVERIFY || tls->unwelcome;
 }
 bool gcn__tls_resumed(const struct gcn__tls* tls) {
   return tls->resumed;

@@ -4,14 +4,16 @@
  *
  * Feed ciphertext, take plaintext; put plaintext, take ciphertext.  The codec
  * has no socket and no clock (certificate dates are checked by Mbed TLS against
- * the wall clock).  Verification is always on.  One context serves one
- * connection and is never reset for another.  After an error it refuses
- * everything and keeps the first cause.
+ * the wall clock, which a refusal for a date shows).  Verification is always
+ * on.  One context serves one connection and is never reset for another.  After
+ * an error it refuses everything and keeps the first cause.
  *
  * Our verification policy on top of Mbed TLS (FAULTS §9.1): a subjectAltName is
  * required, an IP literal matches iPAddress entries only, a wildcard needs two
- * labels to its right; AEAD suites with (EC)DHE only; P-256, P-384, P-521,
- * X25519; RSA of 2048 bits or more; SHA-256 or better.
+ * labels to its right, and an issuer's name constraints hold for DNS names and
+ * addresses (other kinds of names are not looked at) also where they are not
+ * critical (critical ones, Mbed TLS refuses); AEAD suites with (EC)DHE only;
+ * P-256, P-384, P-521, X25519; RSA of 2048 bits or more; SHA-256 or better.
  */
 #ifndef GCN_CODEC_TLS_H
 #define GCN_CODEC_TLS_H
@@ -35,7 +37,11 @@ struct gcn__tls_config;
 struct gcn__tls_client_options {
   /* Trust anchors: a PEM text, else a file or directory, else the system's
    * store (the usual locations of the common distributions, or SSL_CERT_FILE
-   * as passed by the caller in ca_path). */
+   * as passed by the caller in ca_path).  Lists of revoked certificates (PEM,
+   * "X509 CRL") anywhere in the same text, file or directory are heeded: what
+   * their issuers issued is refused if it is listed, or if the list is out of
+   * date.  One that cannot be read is refused, and so is a file of more than
+   * 64 MiB. */
   struct gcn__span ca_pem; /* absent: not used */
   const char* ca_path;     /* NULL: not used */
   /* A certificate for servers that ask for one, the chain behind it, and its
@@ -127,9 +133,9 @@ void gcn__tls_free(struct gcn__tls* tls); /* NULL is fine */
  * `used` is the number of plaintext bytes written to `plain`; there may be some
  * beside GCN__EOF or an error, and they are good.
  * Returns 0; GCN__EOF after close_notify (once all plaintext is out; whatever
- * follows in `in` is dropped); GCN_ETLS, GCN_ETLSVERIFY, GCN__ENOMEM, and
- * GCN_ELIMIT from `out`.  Also after an error `out` may hold an alert worth
- * sending. */
+ * follows in `in` is dropped); GCN_ETLS, GCN_ETLSVERIFY, GCN_EENTROPY,
+ * GCN__ENOMEM, and GCN_ELIMIT from `out`.  Also after an error `out` may hold
+ * an alert worth sending. */
 int gcn__tls_read(struct gcn__tls* tls, struct gcn__span* in, char* plain,
                   size_t plain_size, size_t* used);
 /* Tells that the transport has ended.  GCN__EOF if close_notify came before;
@@ -150,6 +156,9 @@ bool gcn__tls_pending(const struct gcn__tls* tls);
  * remedy, e.g. "certificate expired; check the local clock". */
 int gcn__tls_detail(const struct gcn__tls* tls);
 const char* gcn__tls_error(const struct gcn__tls* tls);
+/* It failed for a reason that does not heal by itself: the server's
+ * certificate, or ours, or that we have none. */
+bool gcn__tls_stubborn(const struct gcn__tls* tls);
 /* Whether the handshake resumed a session; false before it is over. */
 bool gcn__tls_resumed(const struct gcn__tls* tls);
 /* "TLSv1.3", "TLS1-3-AES-128-GCM-SHA256"; "" before the handshake is over. */

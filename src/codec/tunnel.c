@@ -235,16 +235,6 @@ int gcn__tunnel_write(struct gcn__tunnel* tunnel, struct gcn__buf* out) {
   return error;
 }
 
-static int64_t asked_by(const struct gcn__http* http) {
-  struct gcn__span value = gcn__http_header(http, "Retry-After", NULL);
-  struct gcn__span date = gcn__http_header(http, "Date", NULL);
-  if (value.size == 0) return -1;
-  int64_t wall_s = date.data == NULL ? -1 : gcn__http_date(date);
-  bool is_number = value.data[0] >= '0' && value.data[0] <= '9';
-  if (wall_s < 0 && !is_number) return -1;
-  return gcn__http_retry_after(value, wall_s < 0 ? 0 : wall_s);
-}
-
 /* True if a challenge, or a parameter of one, begins with "Basic"; the answer
  * only chooses between two texts. */
 static bool offers_basic(struct gcn__span challenges) {
@@ -297,7 +287,7 @@ static int judge_http(struct gcn__tunnel* tunnel) {
     enter(tunnel, STEP_OPEN);
     return GCN__TUNNEL_OPEN;
   }
-  tunnel->retry_after_ms = asked_by(tunnel->http);
+  tunnel->retry_after_ms = gcn__http_asked_ms(tunnel->http);
   if (tunnel->status == HTTP_PROXY_LOGIN) return want_login(tunnel);
   /* What tinyproxy calls a wrong password; nobody but the proxy has read it. */
   if (tunnel->status == HTTP_LOGIN && tunnel->proxy->login) {

@@ -20,11 +20,12 @@ static bool is_combinable(const struct gcn__topic* topic) {
   return topic->prefix_size < topic->name_size && !topic->alone;
 }
 
-static bool are_siblings(const struct gcn__topic* a,
-                         const struct gcn__topic* b) {
-  return a->prefix_size < a->name_size && b->prefix_size < b->name_size &&
-         gcn__span_iequal(gcn__span(a->name, a->prefix_size),
-                          gcn__span(b->name, b->prefix_size));
+/* Of a combinable topic. */
+static bool is_sibling(const struct gcn__topic* topic,
+                       const struct gcn__topic* other) {
+  return other->prefix_size < other->name_size &&
+         gcn__span_iequal(gcn__span(topic->name, topic->prefix_size),
+                          gcn__span(other->name, other->prefix_size));
 }
 
 static void append(struct gcn__combine* walk, char separator,
@@ -67,7 +68,7 @@ static void add_siblings(struct gcn__combine* walk) {
   size_t at = walk->begin + 1;
   for (; at < walk->topics->count; at++) {
     const struct gcn__topic* topic = &items[at];
-    if (!are_siblings(first, topic)) break;
+    if (!is_sibling(first, topic)) break;
     if (!is_wanted(walk, topic)) continue;
     struct gcn__span segment = segment_of(topic);
     if (walk->size + 1 + segment.size > GCN__TOPIC_SIZE_MAX) break;

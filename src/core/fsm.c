@@ -270,7 +270,11 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
 /* clang-format on */
 #define ARM(timer) (1 << GCN__TIMER_##timer)
 
+#ifdef GCN_FSM_MUTABLE
+static struct gcn__timer_row timers[GCN__STATE_COUNT] = {
+#else
 static const struct gcn__timer_row timers[GCN__STATE_COUNT] = {
+#endif
     [NEXT(IDLE)] = {0},
     [NEXT(CONNECTING)] = {.fresh = ARM(ATTEMPT) | ARM(PHASE)},
     [NEXT(AUTHENTICATING)] = {.fresh = ARM(PHASE), .kept = ARM(ATTEMPT)},
@@ -310,5 +314,9 @@ enum gcn__input gcn__fsm_timer_input(enum gcn__timer timer) {
 void gcn__fsm_mutate(enum gcn__state state, enum gcn__input input,
                      struct gcn__cell cell) {
   rules[state][input] = cell;
+}
+
+void gcn__fsm_mutate_timers(enum gcn__state state, struct gcn__timer_row row) {
+  timers[state] = row;
 }
 #endif

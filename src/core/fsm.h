@@ -191,9 +191,11 @@ const char* gcn__verb_name(enum gcn__verb_index index);
 const char* gcn__timer_name(enum gcn__timer timer);
 
 #ifdef GCN_FSM_MUTABLE
-/* Mutation tests replace one cell of their own copy of the table. */
+/* Mutation tests replace one cell, or one state's timers, of their own copy of
+ * the table. */
 void gcn__fsm_mutate(enum gcn__state state, enum gcn__input input,
                      struct gcn__cell cell);
+void gcn__fsm_mutate_timers(enum gcn__state state, struct gcn__timer_row row);
 #endif
 
 #endif

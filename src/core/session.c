@@ -276,6 +276,16 @@ static bool must_wait(struct gcn__session* session, enum gcn__timer timer,
   return true;
 }
 
+/* A question that goes out late has its time to be answered all the same: the
+ * host may have blocked the loop until both deadlines were over. */
+static void await_answer(struct gcn__session* session, uint64_t now_ms) {
+  const struct gcn__settings* settings = session->settings;
+  uint64_t* silence_ms = &session->deadlines_ms[GCN__TIMER_SILENCE];
+  uint64_t until_ms =
+      gcn__time_add(now_ms, settings->silence_ms - settings->probe_ms);
+  if (*silence_ms < until_ms) *silence_ms = until_ms; /* not if it is off */
+}
+
 bool gcn__session_expire(struct gcn__session* session, uint64_t now_ms,
                          enum gcn__input* input) {
   uint64_t earliest_ms = gcn__session_deadline(session);
@@ -285,6 +295,7 @@ bool gcn__session_expire(struct gcn__session* session, uint64_t now_ms,
     if (session->deadlines_ms[t] != earliest_ms) continue;
     if (must_wait(session, timer, now_ms)) return false;
     session->deadlines_ms[t] = GCN__NEVER;
+    if (timer == GCN__TIMER_PROBE) await_answer(session, now_ms);
     *input = gcn__fsm_timer_input(timer);
     return true;
   }

@@ -22,7 +22,7 @@
   X(retry_cap_ms, 90000)      /* no delay of our own is longer */              \
   X(retry_first_ms, 1000)     /* window after a proven stream broke */         \
   X(retry_after_max_ms, 86400000) /* clamp on what a server may ask for */     \
-  X(limited_min_ms, 5000)     /* 429 or 503 without a Retry-After */           \
+  X(limited_min_ms, 5000)     /* 429 or 503 without a Retry-After; no port */  \
   X(stable_ms, 30000)         /* streaming this long forgives failures */      \
   X(probe_ms, 31000)          /* silence before a text ping */                 \
   X(silence_ms, 35000)        /* silence before the stream is condemned */     \

@@ -142,6 +142,10 @@ enum {
   ERROR_COUNT_MAX = 64, /* and how many of them */
 };
 
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 static bool is_alnum(char c) {
   char lower = gcn__ascii_lower(c);
   return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9');
@@ -399,42 +403,92 @@ enum {
   CLOSE_LIMITED = 4429,
   WAIT_DIGITS_MAX = 5,
   MS_PER_S = 1000,
-  S_PER_MINUTE = 60,
   WAIT_UNSAID_MS = 30000, /* FAULTS W13 */
 };
 
-/* The unit behind a number: seconds if it is not said. */
-static uint64_t in_ms(uint64_t number, struct gcn__span behind) {
-  while (behind.size > 0 && behind.data[0] == ' ')
-    behind = gcn__span_skip(behind, 1);
-  bool ms = gcn__span_starts(behind, "ms") || gcn__span_starts(behind, "milli");
-  if (ms) return number;
-  if (gcn__span_starts(behind, "min")) number *= S_PER_MINUTE;
-  return number * MS_PER_S;
-}
-
-/* Takes the next number of a text, 0 if it has more digits than a wait; false
- * at the end. */
-static bool take_number(struct gcn__span* text, uint64_t* number) {
-  size_t digits = 0;
-  *number = 0;
-  for (; text->size > 0; *text = gcn__span_skip(*text, 1)) {
-    char c = text->data[0];
-    bool digit = c >= '0' && c <= '9';
-    if (!digit && digits > 0) break;
-    if (!digit) continue;
-    if (++digits <= WAIT_DIGITS_MAX)
-      *number = *number * 10 + (uint64_t)(c - '0');
+/* The next word of a text: letters and digits, and what joins digits to a
+ * longer number, a time or a date; empty at the end. */
+static struct gcn__span take_word(struct gcn__span* text) {
+  while (text->size > 0 && !is_alnum(text->data[0]))
+    *text = gcn__span_skip(*text, 1);
+  size_t size = 0;
+  while (size < text->size) {
+    bool joins = size > 0 && size + 1 < text->size &&
+                 is_digit(text->data[size - 1]) &&
+                 is_digit(text->data[size + 1]) &&
+                 memchr(".,:-", text->data[size], 4) != NULL;
+    if (!is_alnum(text->data[size]) && !joins) break;
+    size++;
   }
-  if (digits > WAIT_DIGITS_MAX) *number = 0;
-  return digits > 0;
+  struct gcn__span word = {text->data, size};
+  if (size > 0) *text = gcn__span_skip(*text, size);
+  return word;
 }
 
-/* "30", "30s", "429: retry after 30 seconds"; the status is no wait. */
-static uint64_t wait_in(struct gcn__span reason) {
-  uint64_t number;
-  while (take_number(&reason, &number)) {
-    if (number > 0 && number != 429) return in_ms(number, reason);
+/* 0: it is no unit of time. */
+static uint64_t unit_ms(struct gcn__span word) {
+  static const struct {
+    const char* name;
+    uint64_t ms;
+  } units[] = {
+      {"s", 1000},        {"sec", 1000},      {"secs", 1000},
+      {"second", 1000},   {"seconds", 1000},  {"ms", 1},
+      {"millis", 1},      {"millisecond", 1}, {"milliseconds", 1},
+      {"min", 60000},     {"mins", 60000},    {"minute", 60000},
+      {"minutes", 60000}, {"h", 3600000},     {"hour", 3600000},
+      {"hours", 3600000},
+  };
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+    if (gcn__span_iis(word, units[i].name)) return units[i].ms;
+  }
+  return 0;
+}
+
+/* Takes the digits that a word begins with; 0 if they are no wait, as those of
+ * a status are not. */
+static uint64_t take_number(struct gcn__span* word) {
+  uint64_t number = 0;
+  size_t digits = 0;
+  for (; word->size > 0 && is_digit(word->data[0]); digits++) {
+    uint64_t digit = (uint64_t)(word->data[0] - '0');
+    if (digits < WAIT_DIGITS_MAX) number = number * 10 + digit;
+    *word = gcn__span_skip(*word, 1);
+  }
+  bool status = number == 429 || number == CLOSE_LIMITED;
+  return digits > WAIT_DIGITS_MAX || status ? 0 : number;
+}
+
+/* "after", "retryAfter", "in", "wait". */
+static bool asks_to_wait(struct gcn__span word) {
+  const size_t size = sizeof "after" - 1;
+  if (gcn__span_iis(word, "in") || gcn__span_iis(word, "wait")) return true;
+  if (word.size < size) return false;
+  return gcn__span_iis(gcn__span_skip(word, word.size - size), "after");
+}
+
+/* The wait that a word means with the text behind it, 0: none.  A number alone
+ * is of seconds where it was `asked` for and nothing else is counted. */
+static uint64_t wait_of(struct gcn__span word, struct gcn__span behind,
+                        bool asked) {
+  uint64_t number = take_number(&word);
+  if (number == 0) return 0;
+  if (word.size > 0) return number * unit_ms(word);
+  bool counts =
+      behind.size > 1 && behind.data[0] == ' ' && is_alnum(behind.data[1]);
+  if (counts) return number * unit_ms(take_word(&behind));
+  return asked ? number * MS_PER_S : 0;
+}
+
+uint64_t gcn__stream_wait_ms(struct gcn__span text) {
+  /* A number may be all there is. */
+  struct gcn__span rest = text;
+  (void)take_word(&rest);
+  bool asked = take_word(&rest).size == 0;
+  struct gcn__span word;
+  while ((word = take_word(&text)).size > 0) {
+    uint64_t ms = wait_of(word, text, asked);
+    if (ms > 0) return ms;
+    asked = asks_to_wait(word);
   }
   return WAIT_UNSAID_MS;
 }
@@ -465,7 +519,7 @@ struct gcn__judgement gcn__stream_judge_close(const struct gcn__shape* shape,
   bool forbidden = judgement.error == GCN_EFORBIDDEN;
   if (forbidden && (topics & LICENCE) != 0) judgement = unlicensed;
   bool limited = judgement.meaning == GCN__MEANING_LIMITED;
-  *wait_ms = limited ? wait_in(reason) : 0;
+  *wait_ms = limited ? gcn__stream_wait_ms(reason) : 0;
   *lost = judgement.error == GCN_EPOSITION;
   return judgement;
 }

@@ -150,6 +150,11 @@ struct gcn__judgement gcn__stream_judge_close(const struct gcn__shape* shape,
                                               unsigned code,
                                               struct gcn__span reason,
                                               uint64_t* wait_ms, bool* lost);
+/* The wait that a limit's text asks for: "30", "30s", "429: retry after 30
+ * seconds"; 30 s if it names none.  It may be prose: a number is a wait if it
+ * is all there is, or a unit of time stands behind it, or "after", "in" or
+ * "wait" in front of it and no word behind.  The status is no wait. */
+uint64_t gcn__stream_wait_ms(struct gcn__span text);
 /* What a BATCH_ERROR message means: WEATHER for those we do not know, which
  * end nothing by themselves, and OK for other messages. */
 struct gcn__judgement gcn__stream_judge_message(const struct gcn__batch* batch);

@@ -84,19 +84,6 @@ static void note_asked(struct gcn__line* line, enum gcn__meaning meaning,
   if (floor_ms > 0) gcn__answer_ask(line, floor_ms);
 }
 
-/* An HTTP-date is relative to the server's own Date: no clock of ours, no
- * skew. */
-static int64_t asked_by(const struct gcn__http* http) {
-  struct gcn__span value = gcn__http_header(http, "Retry-After", NULL);
-  struct gcn__span date = gcn__http_header(http, "Date", NULL);
-  if (value.data == NULL) return -1;
-  int64_t wall_s = date.data == NULL ? -1 : gcn__http_date(date);
-  bool is_number =
-      value.size > 0 && value.data[0] >= '0' && value.data[0] <= '9';
-  if (wall_s < 0 && !is_number) return -1;
-  return gcn__http_retry_after(value, wall_s < 0 ? 0 : wall_s);
-}
-
 static void copy_correlation(struct gcn__failure* failure,
                              const struct gcn__http* http) {
   struct gcn__span id = gcn__http_header(http, "ININ-Correlation-Id", NULL);
@@ -139,7 +126,22 @@ static void describe(struct gcn__line* line, struct gcn__call call,
                    said[0] == '\0' ? "" : "; the service says: ", said);
   failure->http_status = (int)status;
   copy_correlation(failure, wire->http);
-  note_asked(line, judgement.meaning, asked_by(wire->http));
+  note_asked(line, judgement.meaning, gcn__http_asked_ms(wire->http));
+}
+
+/* A field may come in several lines (RFC 9110 §5.3), but not one line twice. */
+static bool has_twin(const struct gcn__http* http, const char* name) {
+  size_t count = gcn__http_header_count(http);
+  for (size_t i = 0; i < count; i++) {
+    if (!gcn__span_iis(gcn__http_header_name(http, i), name)) continue;
+    struct gcn__span value = gcn__http_header_value(http, i);
+    for (size_t j = i + 1; j < count; j++) {
+      bool same = gcn__span_iis(gcn__http_header_name(http, j), name);
+      if (!same) continue;
+      if (gcn__span_iequal(gcn__http_header_value(http, j), value)) return true;
+    }
+  }
+  return false;
 }
 
 static const char* upgrade_fault(const struct gcn__conn* conn,
@@ -150,10 +152,13 @@ static const char* upgrade_fault(const struct gcn__conn* conn,
   if (count != 1 || !gcn__span_is(accept, conn->ws_accept)) {
     return "its Sec-WebSocket-Accept is wrong";
   }
-  if (!gcn__http_has_token(http, "Upgrade", "websocket")) {
+  /* RFC 6455 §4.1: the whole value, where Connection is a list. */
+  struct gcn__span upgrade = gcn__http_header(http, "Upgrade", &count);
+  if (count != 1 || !gcn__span_iis(upgrade, "websocket")) {
     return "its Upgrade header is wrong";
   }
-  if (!gcn__http_has_token(http, "Connection", "upgrade")) {
+  if (!gcn__http_has_token(http, "Connection", "upgrade") ||
+      has_twin(http, "Connection")) {
     return "its Connection header is wrong";
   }
   gcn__http_header(http, "Sec-WebSocket-Extensions", &count);
@@ -195,6 +200,7 @@ static void open_stream(struct gcn__conn* conn) {
   wire->plain.secret = false; /* events: wiping them would cost */
   conn->connection = ++engine->connection_count;
   conn->garbage_run = 0;
+  gcn__patience_begin(conn);
   conn->pings = 0;
   conn->answered_ms = 0;
   conn->pongs_missed = 0;

@@ -63,6 +63,13 @@ static enum gcn__input input_of(struct gcn__conn* conn,
   return GCN__INPUT_WEATHER;
 }
 
+static void note_limit(struct gcn__conn* conn, const char* said) {
+  uint64_t wait_ms = gcn__stream_wait_ms(gcn__span_str(said));
+  conn->engine->counters.limited++;
+  if (said[0] != '\0') conn->failure.retry_after_ms = (int64_t)wait_ms;
+  gcn__answer_ask(&conn->stream, wait_ms);
+}
+
 /* An error that we know ends the stream as a close with it would; another one
  * is told, and what follows shows what it meant. */
 static void take_error(struct gcn__conn* conn) {
@@ -83,6 +90,7 @@ static void take_error(struct gcn__conn* conn) {
   gcn__failure_set(&conn->failure, judgement.error, GCN__LAYER_SERVICE,
                    GCN__OP_STREAM, "%s%s%s", judgement.text,
                    said[0] == '\0' ? "" : "; the service says: ", said);
+  if (judgement.meaning == GCN__MEANING_LIMITED) note_limit(conn, said);
   gcn__call_failed(&conn->stream, input_of(conn, judgement));
 }
 
@@ -126,9 +134,12 @@ void gcn__batches_text(struct gcn__conn* conn,
     out_of_memory(conn);
     return;
   }
-  int error = gcn__batch_scan(flow->text.data + flow->text.begin,
-                              gcn__buf_size(&flow->text),
-                              conn->engine->scrutiny, &flow->batch, NULL);
+  /* An empty message, which is garbage, may find a buffer without memory. */
+  char none = '\0';
+  size_t size = gcn__buf_size(&flow->text);
+  char* text = size == 0 ? &none : flow->text.data + flow->text.begin;
+  int error =
+      gcn__batch_scan(text, size, conn->engine->scrutiny, &flow->batch, NULL);
   if (error != 0) {
     tell_unread(conn);
     gcn__inbound_garbage(conn);

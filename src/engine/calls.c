@@ -295,13 +295,19 @@ void gcn__call_ready(struct gcn__line* line) {
   if (call->due_ms <= line->engine->now_ms) send_call(line);
 }
 
+/* Whether it changes nothing when it is repeated.  With the stream dialect the
+ * subscriptions are POSTed under a name, which the service takes only once. */
+static bool is_repeatable(const struct gcn__engine* engine, enum gcn__op op) {
+  bool asks = op == GCN__OP_AUDIT || op == GCN__OP_UNSUBSCRIBE;
+  return asks || (carries_topics(op) && !gcn__engine_flows(engine));
+}
+
 /* A kept-alive connection may die just as a request is written; one that
  * changes nothing when repeated is sent once more over a new one. */
 static bool try_again(struct gcn__line* line) {
   struct gcn__wire* wire = &line->wire;
   struct gcn__call call = line->call;
-  bool repeatable = call.op == GCN__OP_TOPICS || call.op == GCN__OP_AUDIT ||
-                    call.op == GCN__OP_ADD;
+  bool repeatable = is_repeatable(line->engine, call.op);
   bool waits = call.op != GCN__OP_NONE && !call.sent;
   if (!repeatable && !waits) return false;
   if (call.retried || !wire->reused) return false;

@@ -35,6 +35,7 @@ struct gcn__conn* gcn__conn_new(struct gcn__engine* engine, unsigned shard) {
   gcn__buf_init(&conn->flow.text, &engine->mem,
                 (size_t)engine->settings.message_size_max);
   gcn__failure_clear(&conn->failure);
+  gcn__patience_begin(conn);
   engine->conns[slot] = conn;
   if (slot >= engine->conn_end) engine->conn_end = slot + 1;
   return conn;
@@ -146,6 +147,7 @@ void gcn__conn_slept(struct gcn__conn* conn, uint64_t slept_ms) {
   advance(&conn->channel.rotate_ms, slept_ms);
   advance(&session->rotate_ms, slept_ms);
   advance(&session->not_before_ms, slept_ms);
+  gcn__patience_excuse(conn);
   if (!gcn__conn_streams(conn)) return;
   gcn__doubt_begin(conn, true);
   uint64_t answer_ms = settings->silence_ms - settings->probe_ms;
@@ -202,6 +204,7 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
     gcn__conn_act(conn, input);
     return true;
   }
+  if (gcn__patience_expire(conn)) return true;
   struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;
@@ -215,7 +218,8 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
 }
 
 uint64_t gcn__conn_deadline(const struct gcn__conn* conn) {
-  uint64_t deadline_ms = gcn__session_deadline(&conn->session);
+  uint64_t deadline_ms = gcn__time_min(gcn__session_deadline(&conn->session),
+                                       gcn__patience_deadline(conn));
   const struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;

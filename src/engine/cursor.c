@@ -86,6 +86,20 @@ static bool may_count(const struct gcn__conn* conn) {
   return conn->flow.resumed || gcn__shard_leads(conn);
 }
 
+/* A stream with newer topics has been confirmed, and what there is to show of
+ * those may lie before a position of this one's.  That stream may have broken,
+ * and its shard may have given it up: whoever brings the topics next has to
+ * begin where it began. */
+static bool outgrown(const struct gcn__conn* conn) {
+  return conn->sent_revision < gcn__shard_of(conn)->served_revision;
+}
+
+void gcn__cursor_serve(struct gcn__conn* conn) {
+  struct gcn__shard* shard = gcn__shard_of(conn);
+  if (shard->served_revision >= conn->sent_revision) return;
+  shard->served_revision = conn->sent_revision;
+}
+
 /* Two positions can't be compared, so that of an empty batch counts only if it
  * can't be an old one: the shard's own has not moved since the stream was asked
  * for, or rests for longer than a batch may be on its way. */
@@ -146,7 +160,7 @@ void gcn__cursor_advance(struct gcn__conn* conn) {
   conn->flow.roomy = has_room(conn);
   if (empty) end_doubt(conn);
   if (empty && shard->front == NULL && abreast(conn)) shard->front = conn;
-  if (shard->front != conn || !may_count(conn)) return;
+  if (shard->front != conn || !may_count(conn) || outgrown(conn)) return;
   bool is_time;
   bool has_id = shard->position != NULL && !shard->position_is_time;
   struct gcn__span text = position_of(&conn->flow, has_id, &is_time);
@@ -166,8 +180,8 @@ static void reopen(struct gcn__shard* shard, const struct gcn__gap* gap) {
   struct gcn__gaps* gaps = &shard->gaps;
   bool firm = gaps->open && gaps->current.firm;
   gaps->open = true;
-  gaps->current = *gap;
-  gaps->current.firm = firm || gap->firm;
+  gaps->current = *gap; /* never firm: that would be no doubt */
+  gaps->current.firm = firm;
 }
 
 /* What is in doubt stays so, whoever is asked next: only events that follow on
@@ -192,7 +206,7 @@ void gcn__cursor_pass_doubt(struct gcn__shard* shard,
  * says otherwise later. */
 bool gcn__cursor_went_on(struct gcn__shard* shard, const struct gcn__conn* conn,
                          const struct gcn__gap* gap) {
-  if (conn == NULL || !conn->flow.resumed || gap->firm) return false;
+  if (!conn->flow.resumed || gap->firm) return false;
   if (shard->doubter == NULL) shard->doubt = *gap;
   shard->doubt.to_ms = gap->to_ms;
   shard->doubter = conn;

@@ -233,6 +233,7 @@ void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms) {
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     gcn__session_excuse(&conn->session, engine->now_ms);
+    gcn__patience_excuse(conn);
     gcn__doubt_begin(conn, false);
   }
 }
@@ -263,6 +264,7 @@ void gcn__engine_pause(struct gcn__engine* engine, bool paused,
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     gcn__session_excuse(&conn->session, engine->now_ms);
+    gcn__patience_excuse(conn);
     if (rest_ms > engine->settings.latency_max_ms)
       gcn__doubt_begin(conn, false);
   }
@@ -388,6 +390,7 @@ void gcn__engine_settle(struct gcn__engine* engine) {
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     settle(&conn->api);
     settle(&conn->stream);
+    gcn__wire_pay_pong(&conn->stream.wire, &engine->scratch);
   }
 }
 
@@ -419,7 +422,9 @@ void gcn__engine_sent(struct gcn__engine* engine, enum gcn__wire_index index,
   struct gcn__wire* wire = &line->wire;
   gcn__buf_consume(&wire->out, size);
   engine->counters.sent_bytes += size;
-  if (gcn__buf_size(&wire->out) == 0) wire->pong_pending = false;
+  if (gcn__buf_size(&wire->out) > 0) return;
+  wire->pong_pending = false;
+  gcn__wire_pay_pong(wire, &engine->scratch);
 }
 
 uint64_t gcn__engine_deadline(const struct gcn__engine* engine) {

@@ -68,3 +68,15 @@ struct gcn__key gcn__event_key(const struct gcn__conn* conn,
                                     event->resource_id, event->type};
   return digest_parts(engine, parts, sizeof parts / sizeof parts[0]);
 }
+
+/* A topic that was removed and came again may have gone to another shard while
+ * the channel of the former one could not be told: both would show it. */
+bool gcn__event_elsewhere(const struct gcn__conn* conn,
+                          const struct gcn__event* event) {
+  const struct gcn__engine* engine = conn->engine;
+  if (gcn__engine_shard_count(engine) < 2) return false;
+  const struct gcn__topic* topic =
+      gcn__topics_find(gcn__engine_topics(engine), event->topic);
+  return topic != NULL && topic->shard != GCN__SHARD_NONE &&
+         topic->shard != conn->shard;
+}

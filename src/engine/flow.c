@@ -158,13 +158,12 @@ static int send_subscriptions(struct gcn__conn* conn) {
 
 static void probe(struct gcn__conn* conn, bool urgent) {
   struct gcn__engine* engine = conn->engine;
-  struct gcn__flow* flow = &conn->flow;
   bool early = conn->ping_ms != 0 &&
                engine->now_ms - conn->ping_ms < PING_STEP_MS && !urgent;
   if (early) return;
   char number[PING_SIZE + 1];
   snprintf(number, sizeof number, "%08lx",
-           (unsigned long)(++flow->ping_number & UINT32_C(0xffffffff)));
+           (unsigned long)(++conn->ping_number & UINT32_C(0xffffffff)));
   int error = gcn__wire_write_frame(&conn->stream.wire, &engine->scratch,
                                     GCN__WS_PING, gcn__span(number, PING_SIZE));
   /* If even this fails, the silence deadline judges. */
@@ -227,6 +226,7 @@ void gcn__flow_alive(struct gcn__conn* conn) {
   }
   conn->flow.waits = false;
   conn->confirmed = true;
+  gcn__cursor_serve(conn);
   channel->complete = true;
   channel->revision = conn->sent_revision;
   conn->known_ms = conn->sent_ms;
@@ -335,8 +335,7 @@ static void ping(struct gcn__conn* conn) {
 static bool is_last(const struct gcn__conn* conn,
                     const struct gcn__ws_message* message) {
   char number[PING_SIZE + 1];
-  snprintf(number, sizeof number, "%08lx",
-           (unsigned long)conn->flow.ping_number);
+  snprintf(number, sizeof number, "%08lx", (unsigned long)conn->ping_number);
   return message->size == PING_SIZE &&
          memcmp(message->data, number, PING_SIZE) == 0;
 }

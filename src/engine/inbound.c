@@ -10,10 +10,28 @@
 #include "base/err.h"
 #include "base/time.h"
 
+static bool is_shortage(const struct gcn__wire* wire, int error) {
+  if (wire->phase != GCN__WIRE_DIALLING) return false;
+  return error == GCN__EADDRNOTAVAIL || error == GCN__EMFILE ||
+         error == GCN__ENFILE || error == GCN__ENOBUFS;
+}
+
+/* Ports, descriptors or buffers are used up here, which passes when somebody on
+ * this machine gives some back, and not by asking at once again.  The wait is
+ * our own wish, so it stays under the cap, with the fifth that is added. */
+static void hold_back(struct gcn__line* line) {
+  const struct gcn__settings* settings = &line->engine->settings;
+  uint64_t most_ms = settings->retry_cap_ms - settings->retry_cap_ms / 5;
+  gcn__answer_ask(line, gcn__time_min(settings->limited_min_ms, most_ms));
+}
+
 static void wire_failed(struct gcn__line* line, int error) {
+  const struct gcn__tls* tls = line->wire.tls;
+  bool shortage = is_shortage(&line->wire, error);
   gcn__failure_of_wire(line, error);
-  bool verdict = gcn__line_failure(line)->error == GCN_ETLSVERIFY;
-  gcn__call_failed(line, verdict ? GCN__INPUT_STUBBORN : GCN__INPUT_WEATHER);
+  if (shortage) hold_back(line);
+  bool stubborn = tls != NULL && gcn__tls_stubborn(tls);
+  gcn__call_failed(line, stubborn ? GCN__INPUT_STUBBORN : GCN__INPUT_WEATHER);
 }
 
 static void tunnel_failed(struct gcn__line* line, int error) {
@@ -142,17 +160,22 @@ static enum gcn__input close_input(struct gcn__conn* conn,
                                                 : GCN__INPUT_STALE_TOKEN;
 }
 
+/* RFC 6455 §5.5.1: the code is echoed; one that must not be on the wire is a
+ * breach, whatever the dialect makes of it. */
+static unsigned answer_code(const struct gcn__ws_message* message) {
+  if (!message->code_legal) return GCN__WS_CLOSE_PROTOCOL;
+  bool none = message->code == GCN__WS_CLOSE_NO_STATUS;
+  return none ? GCN__WS_CLOSE_NORMAL : message->code;
+}
+
 static void take_close(struct gcn__conn* conn,
                        const struct gcn__ws_message* message) {
   struct gcn__wire* wire = &conn->stream.wire;
   uint64_t wait_ms = 0;
   struct gcn__judgement judgement =
       conn->engine->dialect->judge_close(conn, message, &wait_ms);
-  if (conn->session.state != GCN__STATE_CLOSING) {
-    bool echo = message->code_legal && message->code != GCN__WS_CLOSE_NO_STATUS;
-    unsigned code = echo ? message->code : GCN__WS_CLOSE_NORMAL;
-    (void)gcn__wire_write_close(wire, &conn->engine->scratch, code);
-  }
+  (void)gcn__wire_write_close(wire, &conn->engine->scratch,
+                              answer_code(message));
   gcn__failure_set(&conn->failure, judgement.error, GCN__LAYER_WS,
                    GCN__OP_STREAM, "%s (close code %u)", judgement.text,
                    message->code);
@@ -173,12 +196,12 @@ static void take_message(struct gcn__conn* conn,
   case GCN__WS_TEXT: dialect->text(conn, message); return;
   case GCN__WS_CLOSE: take_close(conn, message); return;
   case GCN__WS_PING:
-    /* A pong that can't be sent is judged by the peer, not here. */
-    (void)gcn__wire_write_frame(wire, &conn->engine->scratch, GCN__WS_PONG,
-                                gcn__span(message->data, message->size));
+    if (!gcn__patience_control(conn)) return;
+    gcn__wire_owe_pong(wire, gcn__span(message->data, message->size));
     gcn__conn_post(conn, GCN__INPUT_HEARTBEAT);
     return;
   case GCN__WS_PONG:
+    if (!gcn__patience_control(conn)) return;
     dialect->pong(conn, message);
     gcn__conn_post(conn, GCN__INPUT_HEARTBEAT);
     return;
@@ -205,7 +228,9 @@ static void ws_broken(struct gcn__conn* conn, int error) {
   unsigned code = gcn__ws_error_code(wire->ws);
   if (code != 0)
     (void)gcn__wire_write_close(wire, &conn->engine->scratch, code);
-  gcn__call_failed(&conn->stream, GCN__INPUT_BROKEN);
+  gcn__call_failed(&conn->stream, error == GCN_EMSGSIZE
+                                      ? gcn__patience_oversize(conn)
+                                      : GCN__INPUT_BROKEN);
 }
 
 /* The reader may hold a whole message inside without new bytes, so it is asked
@@ -220,6 +245,9 @@ static bool read_stream(struct gcn__conn* conn) {
   struct gcn__ws_message message;
   int result = gcn__ws_read(wire->ws, &bytes, &message);
   gcn__wire_advance(wire, size - bytes.size);
+  bool data = result == GCN__WS_MESSAGE && (message.opcode == GCN__WS_TEXT ||
+                                            message.opcode == GCN__WS_BINARY);
+  gcn__patience_read(conn, data);
   if (result < 0) {
     ws_broken(conn, result);
   } else if (result == GCN__WS_MESSAGE) {

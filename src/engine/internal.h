@@ -24,6 +24,7 @@
  *   event.c      what an event is known by, and whether it is new
  *   restore.c    what the last run of the program left
  *   inbound.c    reading the wires
+ *   patience.c   ... what a peer may not do for ever
  *   failure.c    failure records and their texts
  *   wishes.c     what the user wants, and looking in
  *   wire.c       the bytes of one connection
@@ -139,6 +140,8 @@ bool gcn__cursor_begin(struct gcn__conn* conn);
 void gcn__cursor_advance(struct gcn__conn* conn);
 /* An event was new on this stream. */
 void gcn__cursor_lead(struct gcn__conn* conn);
+/* The service has confirmed the stream with the topics it was asked for. */
+void gcn__cursor_serve(struct gcn__conn* conn);
 /* The stream is no more. */
 void gcn__cursor_leave(struct gcn__conn* conn);
 /* 0 or GCN__ENOMEM; an error has changed nothing. */
@@ -161,6 +164,9 @@ void gcn__cursor_lost(struct gcn__conn* conn);
 /* Words both 0 if none could be made. */
 struct gcn__key gcn__event_key(const struct gcn__conn* conn,
                                const struct gcn__event* event);
+/* Another shard serves its topic now. */
+bool gcn__event_elsewhere(const struct gcn__conn* conn,
+                          const struct gcn__event* event);
 
 /* channel.c */
 void gcn__channel_forget(struct gcn__conn* conn);
@@ -309,6 +315,22 @@ void gcn__audit_repaired(struct gcn__conn* conn);
 bool gcn__inbound_read(struct gcn__line* line);
 /* A message on the stream is of no form we know. */
 void gcn__inbound_garbage(struct gcn__conn* conn);
+
+/* patience.c */
+/* A stream is open. */
+void gcn__patience_begin(struct gcn__conn* conn);
+/* Bytes of it were read; with them a text or binary message ended, or not. */
+void gcn__patience_read(struct gcn__conn* conn, bool message_ended);
+/* A ping or pong came.  False: it was one too many, and the stream is over. */
+bool gcn__patience_control(struct gcn__conn* conn);
+/* A message was over a limit: the input that this is.  It will not heal by
+ * itself if it happens again and again. */
+enum gcn__input gcn__patience_oversize(struct gcn__conn* conn);
+/* We have not read for a while. */
+void gcn__patience_excuse(struct gcn__conn* conn);
+uint64_t gcn__patience_deadline(const struct gcn__conn* conn);
+/* True if the deadline has passed: the stream is over. */
+bool gcn__patience_expire(struct gcn__conn* conn);
 
 /* failure.c */
 void gcn__failure_clear(struct gcn__failure* failure);

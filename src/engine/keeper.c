@@ -48,7 +48,6 @@ static void forget_offers(struct gcn__keeper* keeper) {
 }
 
 void gcn__keeper_deinit(struct gcn__keeper* keeper) {
-  if (keeper->token.mem == NULL) return;
   gcn__str_free(keeper->token.mem, keeper->org_name);
   forget_offers(keeper);
   gcn__token_deinit(&keeper->token);
@@ -174,6 +173,7 @@ static void ask(struct gcn__engine* engine, enum gcn__ask_kind kind) {
 
 static void fetch(struct gcn__engine* engine) {
   engine->keeper.state = GCN__KEEPER_FETCHING;
+  engine->keeper.asked_epoch = engine->keeper.epoch;
   gcn__call_begin(&engine->keeper.line, GCN__OP_TOKEN);
 }
 
@@ -181,6 +181,7 @@ static void begin(struct gcn__engine* engine) {
   struct gcn__keeper* keeper = &engine->keeper;
   GCN__ASSERT(keeper->state == GCN__KEEPER_RESTING);
   keeper->renew_ms = GCN__NEVER;
+  keeper->asked_epoch = keeper->epoch;
   keeper->give_up_ms = gcn__time_add(engine->now_ms, engine->settings.phase_ms);
   if (engine->asks_token) {
     ask(engine, GCN__ASK_TOKEN);
@@ -229,10 +230,13 @@ void gcn__keeper_renew(struct gcn__engine* engine) {
   bool waited = awaited(engine);
   keeper->floor_ms = 0; /* the user knows more */
   if (keeper->token_epoch == keeper->epoch) return;
+  /* Told the same again and again, a slow login service would never answer. */
+  bool busy = keeper->state != GCN__KEEPER_RESTING;
+  if (busy && keeper->asked_epoch == keeper->epoch) return;
   keeper->superseded = true;
   keeper->renew_tries = 0;
   gcn__failure_clear(&keeper->failure);
-  if (keeper->state != GCN__KEEPER_RESTING) stand_down(keeper);
+  if (busy) stand_down(keeper);
   bool idle = engine->desire != GCN__DESIRE_STREAMING;
   keeper->renew_ms = idle ? GCN__NEVER : engine->now_ms;
   if (!waited || idle) return;
@@ -242,7 +246,7 @@ void gcn__keeper_renew(struct gcn__engine* engine) {
 
 void gcn__keeper_rest(struct gcn__engine* engine) {
   struct gcn__keeper* keeper = &engine->keeper;
-  if (keeper->state != GCN__KEEPER_RESTING) stand_down(keeper);
+  stand_down(keeper);
   keeper->renew_ms = GCN__NEVER;
 }
 

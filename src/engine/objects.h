@@ -127,10 +127,18 @@ struct gcn__flow {
   uint64_t base_serial; /* of the position that it was asked for with */
   uint64_t asked_revision; /* of what the pre-flight was asked about */
   bool ping_open;          /* the last ping is not answered */
-  uint32_t ping_number;
-  char* ticket; /* used in the token's place; secret; NULL: none */
+  char* ticket;            /* used in the token's place; secret; NULL: none */
   uint64_t ticket_ends_ms;
   char* stale_id; /* a subscription that has to be ended; NULL: none */
+};
+
+/* How long the peer has been a nuisance. */
+struct gcn__patience {
+  uint64_t message_due_ms; /* the message in hand has to end; NEVER */
+  uint64_t second_ms;      /* when the second in hand began */
+  unsigned control_count;  /* pings and pongs in it */
+  unsigned loud_seconds;   /* in a row, with too many of them */
+  unsigned oversize_run;   /* streams in a row that ended by a limit */
 };
 
 /* One connection: a session of the table with its channel and its lines. */
@@ -171,9 +179,11 @@ struct gcn__conn {
   uint64_t answered_ms;  /* ... of those that were answered */
   uint64_t pings;        /* text pings on this stream, less their answers */
   unsigned pongs_missed; /* RFC 6455 pings unanswered in a row */
+  uint32_t ping_number;  /* of the last one; an answer repeats it */
   uint64_t connection;   /* number of the open stream */
   uint64_t lost_ms;      /* when the last stream was lost */
   uint64_t garbage_run;
+  struct gcn__patience patience;
   char ws_accept[GCN__WS_ACCEPT_SIZE + 1];
   struct gcn__envelope message; /* of the input in flight */
   struct gcn__span message_text;
@@ -211,6 +221,7 @@ struct gcn__shard {
   /* Since when the service may have had to wait for us; 0: it has not. */
   uint64_t lag_ms;
   uint64_t position_serial; /* grows with every change of it */
+  uint64_t served_revision; /* the newest that a stream was confirmed with */
   uint64_t position_ms;     /* when it changed last */
   struct gcn__seen unnamed; /* events without an id, behind the position */
   /* A stream went on at a position; if the service says that it could not, this
@@ -286,6 +297,7 @@ struct gcn__keeper {
   uint64_t identity;    /* grows when the client id changes */
   uint64_t epoch;       /* grows with every change of credentials */
   uint64_t token_epoch; /* of those the token was issued for */
+  uint64_t asked_epoch; /* of those that are under way, unless it rests */
   bool superseded;      /* the token is of credentials that were replaced */
   bool refused;         /* for good, until the user says otherwise */
   bool background;      /* nobody waits for what is under way */

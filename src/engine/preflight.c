@@ -134,6 +134,13 @@ static bool find_entry(const struct gcn__conn* conn,
   return found;
 }
 
+/* It was added after the question was sent: nothing was said of it. */
+static bool is_newer(const struct gcn__conn* conn,
+                     const struct gcn__topic* topic) {
+  bool changed = gcn__shard_of(conn)->revision != conn->flow.asked_revision;
+  return changed && !topic->asked && topic->verdict != GCN__VERDICT_REJECTED;
+}
+
 /* True if the verdict is news. */
 static bool take_entry(struct gcn__conn* conn, struct gcn__topic* topic,
                        struct gcn__topic_result* result) {
@@ -147,6 +154,7 @@ static bool take_entry(struct gcn__conn* conn, struct gcn__topic* topic,
     conn->report.changed = true;
     return false;
   }
+  if (!found && is_newer(conn, topic)) return false;
   reject(conn, topic);
   if (before == GCN__VERDICT_REJECTED) return false;
   *result = (struct gcn__topic_result){

@@ -210,8 +210,8 @@ void gcn__shard_lost(struct gcn__conn* conn, enum gcn__input cause) {
     bool live = covered && !other->flow.resumed;
     shard->lag_ms = live ? 0 : proof_ms;
   }
-  if (missed)
-    missed = alone && !gcn__cursor_went_on(shard, covered ? other : NULL, &gap);
+  /* A gap that has an end already is one that the other stream covers. */
+  if (missed) missed = alone && !gcn__cursor_went_on(shard, other, &gap);
   if (missed) gcn__shard_tell_gap(conn, &gap);
   gcn__cursor_pass_doubt(shard, conn);
   bool retired = over || cause == GCN__INPUT_RETIRE;
@@ -259,6 +259,10 @@ int gcn__shard_opens(struct gcn__conn* conn) {
 
 bool gcn__shard_first(struct gcn__conn* conn, const struct gcn__event* event) {
   struct gcn__shard* shard = gcn__shard_of(conn);
+  if (gcn__event_elsewhere(conn, event)) {
+    conn->engine->counters.duplicates++;
+    return false;
+  }
   if (!gcn__dedup_active(&shard->dedup)) return true;
   struct gcn__key key = event->key;
   if (!gcn__key_is(&key)) key = gcn__event_key(conn, event);

@@ -12,9 +12,12 @@
 #include "base/err.h"
 #include "base/time.h"
 
+#include <stdio.h>
+
 enum {
   SURE_MS = 30000, /* topics known to be there stay there so long */
   LOOKS_MAX = 4,   /* that fail in a row, until a change is put without one */
+  PING_SIZE = 8,   /* its number in hex */
 };
 
 void gcn__steps_await(struct gcn__line* line) {
@@ -169,6 +172,10 @@ static void probe(struct gcn__conn* conn, bool urgent) {
   conn->pings++;
 }
 
+static void write_number(uint32_t number, char text[PING_SIZE + 1]) {
+  snprintf(text, PING_SIZE + 1, "%08lx", (unsigned long)number);
+}
+
 /* Pings of RFC 6455: one per ping_ms; while one is unanswered the next comes
  * after ping_answer_ms; the last of pings_missed_max is the verdict. */
 static void ping(struct gcn__conn* conn) {
@@ -178,18 +185,32 @@ static void ping(struct gcn__conn* conn) {
     gcn__conn_unanswered(conn);
     return;
   }
+  char number[PING_SIZE + 1];
+  write_number(++conn->ping_number, number);
   (void)gcn__wire_write_frame(&conn->stream.wire, &engine->scratch,
-                              GCN__WS_PING, GCN__SPAN(""));
+                              GCN__WS_PING, gcn__span(number, PING_SIZE));
   if (!engine->paused) conn->pongs_missed++;
   conn->session.deadlines_ms[GCN__TIMER_PING] =
       gcn__time_add(engine->now_ms, settings->ping_answer_ms);
 }
 
+/* Of any ping that was not answered yet; a pong that nobody asked for is but a
+ * sign of life. */
+static bool is_answer(const struct gcn__conn* conn,
+                      const struct gcn__ws_message* message) {
+  char number[PING_SIZE + 1];
+  if (message->size != PING_SIZE) return false;
+  for (unsigned i = 0; i < conn->pongs_missed; i++) {
+    write_number(conn->ping_number - i, number);
+    if (memcmp(message->data, number, PING_SIZE) == 0) return true;
+  }
+  return false;
+}
+
 static void pong(struct gcn__conn* conn,
                  const struct gcn__ws_message* message) {
   const struct gcn__engine* engine = conn->engine;
-  (void)message;
-  if (conn->pongs_missed == 0 || !gcn__conn_streams(conn)) return;
+  if (!is_answer(conn, message) || !gcn__conn_streams(conn)) return;
   conn->pongs_missed = 0;
   conn->session.deadlines_ms[GCN__TIMER_PING] =
       gcn__time_add(engine->now_ms, engine->settings.ping_ms);

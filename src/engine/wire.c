@@ -34,7 +34,9 @@ void gcn__wire_reset(struct gcn__wire* wire) {
   wire->reused = false;
   wire->cut = false;
   wire->ended = false;
+  wire->close_written = false;
   wire->pong_pending = false;
+  wire->pong_due = false;
   wire->borrowed = (struct gcn__span){NULL, 0};
   gcn__buf_deinit(&wire->kept);
   gcn__buf_deinit(&wire->plain);
@@ -207,21 +209,40 @@ int gcn__wire_write_frame(struct gcn__wire* wire, struct gcn__buf* scratch,
                           enum gcn__ws_opcode opcode,
                           struct gcn__span payload) {
   GCN__ASSERT(wire->phase == GCN__WIRE_OPEN);
-  if (opcode == GCN__WS_PONG && wire->pong_pending) return 0;
   gcn__buf_clear(scratch);
   int error = gcn__ws_write(wire->ws, scratch, opcode, payload);
   if (error == 0) error = gcn__wire_write(wire, gcn__buf_span(scratch));
-  if (error == 0 && opcode == GCN__WS_PONG) wire->pong_pending = true;
   gcn__buf_clear(scratch);
   return error;
+}
+
+void gcn__wire_owe_pong(struct gcn__wire* wire, struct gcn__span payload) {
+  GCN__ASSERT(payload.size <= sizeof wire->pong);
+  if (payload.size > 0) memcpy(wire->pong, payload.data, payload.size);
+  wire->pong_size = payload.size;
+  wire->pong_due = true;
+}
+
+/* A pong that can't be written is judged by the peer, not here. */
+void gcn__wire_pay_pong(struct gcn__wire* wire, struct gcn__buf* scratch) {
+  bool open = wire->phase == GCN__WIRE_OPEN;
+  if (!open || wire->close_written) return;
+  if (!wire->pong_due || wire->pong_pending) return;
+  wire->pong_due = false;
+  int error = gcn__wire_write_frame(wire, scratch, GCN__WS_PONG,
+                                    gcn__span(wire->pong, wire->pong_size));
+  wire->pong_pending = error == 0;
 }
 
 int gcn__wire_write_close(struct gcn__wire* wire, struct gcn__buf* scratch,
                           unsigned code) {
   GCN__ASSERT(wire->phase == GCN__WIRE_OPEN);
+  if (wire->close_written) return 0;
+  gcn__wire_pay_pong(wire, scratch);
   gcn__buf_clear(scratch);
   int error = gcn__ws_write_close(wire->ws, scratch, code, GCN__SPAN(""));
   if (error == 0) error = gcn__wire_write(wire, gcn__buf_span(scratch));
+  wire->close_written = error == 0;
   gcn__buf_clear(scratch);
   return error;
 }

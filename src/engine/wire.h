@@ -57,7 +57,13 @@ struct gcn__wire {
   struct gcn__buf plain;     /* decrypted, not read yet */
   struct gcn__buf out;       /* to be sent */
   uint64_t read_ms;          /* when the oldest unread bytes were read */
+  bool close_written;        /* the last frame of ours */
   bool pong_pending;         /* one is in `out` */
+  /* The answer to the newest ping, which is all that RFC 6455 §5.5.3 asks for.
+   * It waits here for its turn, so that no flood of pings can fill `out`. */
+  bool pong_due;
+  size_t pong_size;
+  char pong[GCN__WS_CONTROL_SIZE_MAX];
 };
 
 void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem);
@@ -101,10 +107,14 @@ int gcn__wire_settle(struct gcn__wire* wire);
 
 /* Sends plaintext, through TLS if there is one. */
 int gcn__wire_write(struct gcn__wire* wire, struct gcn__span plain);
-/* A WebSocket frame; a ping is answered at most once until the answer is
- * sent.  `scratch` is used for the unencrypted frame. */
+/* A WebSocket frame.  `scratch` is used for the unencrypted frame. */
 int gcn__wire_write_frame(struct gcn__wire* wire, struct gcn__buf* scratch,
                           enum gcn__ws_opcode opcode, struct gcn__span payload);
+/* A ping came: it is answered in place of any that was not answered yet. */
+void gcn__wire_owe_pong(struct gcn__wire* wire, struct gcn__span payload);
+/* Writes the pong that is due, unless the one before it is still in `out`. */
+void gcn__wire_pay_pong(struct gcn__wire* wire, struct gcn__buf* scratch);
+/* Behind the pong that is due.  Once: a second one is left out. */
 int gcn__wire_write_close(struct gcn__wire* wire, struct gcn__buf* scratch,
                           unsigned code);
 

@@ -11,9 +11,8 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "codec/url.h"
+#include "sim/listen-port.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -28,7 +27,6 @@ enum {
   PLAIN_SIZE = 16 * 1024,
   OUT_SIZE_MAX = 32 * 1024 * 1024,
   AUTHORITY_SIZE = GCN__AUTHORITY_SIZE_MAX,
-  BACKLOG = 128,
   ACCEPTS_MAX = 64, /* per turn of the loop */
 };
 
@@ -360,56 +358,13 @@ static void on_connection(uv_poll_t* poll, int status, int events) {
   pump(listen);
 }
 
-static int parse_address(const struct gcn__sim_listen_options* options,
-                         struct sockaddr_storage* address, socklen_t* size) {
-  const char* text = options->address != NULL ? options->address : "127.0.0.1";
-  struct sockaddr_in* v4 = (struct sockaddr_in*)(void*)address;
-  struct sockaddr_in6* v6 = (struct sockaddr_in6*)(void*)address;
-  memset(address, 0, sizeof *address);
-  if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(options->port);
-    *size = sizeof *v4;
-    return 0;
-  }
-  if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(options->port);
-    *size = sizeof *v6;
-    return 0;
-  }
-  return GCN__EINVAL;
-}
-
-static int bind_port(struct gcn__sim_listen* self,
-                     const struct gcn__sim_listen_options* options) {
-  struct sockaddr_storage address;
-  socklen_t size;
-  const int one = 1;
-  int error = parse_address(options, &address, &size);
-  if (error != 0) return error;
-  self->fd =
-      socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (self->fd < 0) return -errno;
-  setsockopt(self->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  const struct sockaddr* to = (const struct sockaddr*)(const void*)&address;
-  return bind(self->fd, to, size) != 0 ? -errno : 0;
-}
-
 static int open_port(struct gcn__sim_listen* self,
                      const struct gcn__sim_listen_options* options) {
-  struct sockaddr_storage address = {0};
-  socklen_t size = sizeof address;
-  int error = bind_port(self, options);
+  int error = gcn__listen_port_open(options->address, options->port, &self->fd,
+                                    &self->port);
   if (error != 0) return error;
-  if (listen(self->fd, BACKLOG) != 0) return -errno;
-  struct sockaddr* bound = (struct sockaddr*)(void*)&address;
-  if (getsockname(self->fd, bound, &size) != 0) return -errno;
-  const struct sockaddr_in* v4 = (const struct sockaddr_in*)(void*)&address;
-  const struct sockaddr_in6* v6 = (const struct sockaddr_in6*)(void*)&address;
-  bool six = address.ss_family == AF_INET6;
-  self->port = ntohs(six ? v6->sin6_port : v4->sin_port);
   const char* text = options->address != NULL ? options->address : "127.0.0.1";
+  bool six = strchr(text, ':') != NULL;
   snprintf(self->authority, sizeof self->authority, six ? "[%s]:%u" : "%s:%u",
            text, (unsigned)self->port);
   return 0;

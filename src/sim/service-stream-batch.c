@@ -39,12 +39,13 @@ static void make_data(struct gcn__sim* sim, struct gcn__sim_text* text,
   size_t begin = gcn__buf_size(&text->buf);
   gcn__rng_seed(&rng, sim->options.seed ^ SEED_DATA ^ sequence);
   gcn__sim_uuid(&rng, id);
+  /* In this order, which the arguments of a call do not have. */
+  unsigned priority = (unsigned)gcn__rng_below(&rng, 10);
+  const char* medium = media[gcn__rng_below(&rng, 4)];
   gcn__sim_text_put(text,
                     "{\"sequence\":%llu,\"conversationId\":\"%s\","
                     "\"mediaType\":\"%s\",\"priority\":%u",
-                    (unsigned long long)sequence, id,
-                    media[gcn__rng_below(&rng, 4)],
-                    (unsigned)gcn__rng_below(&rng, 10));
+                    (unsigned long long)sequence, id, medium, priority);
   put_padding(sim, text, begin);
   gcn__sim_text_put(text, "}");
 }

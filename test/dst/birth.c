@@ -35,8 +35,16 @@ enum {
 static void* counted_resize(void* ctx, void* ptr, size_t old_size,
                             size_t new_size) {
   struct world* world = ctx;
+  if (ptr != NULL && new_size < old_size) {
+    const char* bytes = ptr;
+    rules_freed(world, bytes + new_size, old_size - new_size);
+  }
   void* block = gcn__mem_libc.resize(NULL, ptr, old_size, new_size);
   if (block == NULL && new_size > 0) return NULL;
+  /* What the service has left in this memory is not the engine's. */
+  if (world->searches && new_size > old_size) {
+    memset((char*)block + old_size, 0x5a, new_size - old_size);
+  }
   world->heap_now += new_size;
   world->heap_now -= old_size;
   if (world->heap_now > world->heap_peak) world->heap_peak = world->heap_now;
@@ -226,6 +234,7 @@ static int make_engine(struct world* world) {
     options.client_secret = world->secrets[0];
   }
   choose_settings(world, &options.settings);
+  manners_settings(world, &options.settings);
   int error = gcn__engine_new(&options, &world->engine);
   if (error != 0) return error;
   world_watch(world);
@@ -247,7 +256,7 @@ static void choose_times(struct world* world) {
   world->leave_by_ms = GCN__NEVER;
   world->resume_ms = GCN__NEVER;
   world->secret_ms = GCN__NEVER;
-  world->user_ms = world->now_ms + world_below(world, 10 * SECOND_MS);
+  world->user_ms = world->now_ms + fate_below(world, 10 * SECOND_MS);
   if (world->plan.expiry && days == 0) {
     world->heal_ms = world->now_ms + 10 * MINUTE_MS;
   }
@@ -264,8 +273,10 @@ int world_birth(struct world* world, const struct world_plan* plan,
   world->hash = UINT64_C(0xcbf29ce484222325);
   world->right_secret = true;
   world->last_state = GCN__STATE_COUNT;
+  world->searches = seed % 16 == 0;
   world->tempo = plan->days > 0 ? LONG_TEMPO : 1;
   gcn__rng_seed(&world->rng, seed * UINT64_C(0x9e3779b97f4a7c15) + 1);
+  gcn__rng_seed(&world->shears, seed + 77);
   world->trouble =
       (unsigned)gcn__rng_next(&world->rng) & ((1u << WORLD_TROUBLE_COUNT) - 1);
   if (plan->calm) world->trouble &= CALM_TROUBLE;
@@ -273,6 +284,9 @@ int world_birth(struct world* world, const struct world_plan* plan,
   if (plan->resets) world->trouble &= WORLD_YIELDS | WORLD_CROWDS;
   if (plan->manners) world->trouble &= WORLD_YIELDS;
   if (plan->drift) world->trouble |= WORLD_DRIFTS;
+  world->fate.script = plan->script;
+  fate_birth(world);
+  if (plan->script != NULL) world->trouble = plan->script->trouble;
   choose_times(world);
   for (size_t i = 0; i < WORLD_ASKS_MAX; i++) {
     world->asks[i].at_ms = GCN__NEVER;
@@ -296,6 +310,7 @@ int world_birth(struct world* world, const struct world_plan* plan,
 }
 
 void world_death(struct world* world) {
+  fate_death(world);
   network_free(world);
   gcn__engine_free(world->engine);
   gcn__sim_free(world->sim);
@@ -304,7 +319,8 @@ void world_death(struct world* world) {
   world->sent = NULL;
   world->gaps = NULL;
   flow_death(world);
+  rule_count(34);
   if (world->heap_now != 0) {
-    world_break(world, "%zu bytes were not given back", world->heap_now);
+    world_break(world, "I34: %zu bytes were not given back", world->heap_now);
   }
 }

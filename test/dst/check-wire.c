@@ -12,6 +12,8 @@
 
 #define TOPICS_PATH "/api/v2/notifications/channels/"
 
+enum { EXPIRY_MARGIN_MS = 10000, SHORT_LIFE_SHARE = 5 };
+
 static unsigned stream_count(const struct world* world) {
   unsigned count = 0;
   for (int i = 0; i < world->link_end; i++) {
@@ -33,8 +35,9 @@ static void check_count(struct world* world) {
   }
   size_t most = gcn__engine_shard_count(world->engine) + 1 + leaving;
   unsigned count = stream_count(world) + 1;
+  rule_count(19);
   if (count > most) {
-    world_break(world, "P6: %u streams for %zu connections", count, most);
+    world_break(world, "I19, P6: %u streams for %zu connections", count, most);
   }
 }
 
@@ -51,7 +54,7 @@ void check_open(struct world* world, enum gcn__wire_index wire) {
     world_break(world, "P4: shard %u dials after a final refusal", conn->shard);
   }
   if (network_link(world, wire) != NULL) {
-    world_break(world, "P6: two links for wire %d", (int)wire);
+    world_break(world, "I19, P6: two links for wire %d", (int)wire);
   }
   if (world->flow != NULL) flow_open(world, wire);
   if (gcn__wire_role(wire) != GCN__WIRE_STREAM) return;
@@ -72,17 +75,23 @@ static struct gcn__span find_bearer(struct gcn__span bytes) {
 /* P9 */
 void check_bearer_hash(struct world* world, struct link* link, uint64_t hash) {
   link->bearer = hash;
+  rule_count(16);
   unsigned count = world->rejected_count < 64 ? world->rejected_count : 64;
   for (unsigned i = 0; i < count; i++) {
     if (world->rejected[i] == link->bearer) {
-      world_break(world, "P9: a rejected token was used again");
+      world_break(world, "I16, P9: a rejected token was used again");
     }
   }
   const struct gcn__token* held = &world->engine->keeper.token;
   bool known = held->text != NULL &&
                world_hash(gcn__span_str(held->text)) == link->bearer;
-  if (known && held->expires_ms <= world->now_ms) {
-    world_break(world, "P9: an expired token was used");
+  if (!known) return;
+  /* Less only if this life was told so, or if its tokens are so short. */
+  uint64_t margin_ms =
+      gcn__time_min(EXPIRY_MARGIN_MS, held->life_ms / SHORT_LIFE_SHARE);
+  margin_ms = gcn__time_min(margin_ms, world->engine->settings.token_margin_ms);
+  if (held->expires_ms <= gcn__time_add(world->now_ms, margin_ms)) {
+    world_break(world, "I16, P9: an expired token was used");
   }
 }
 
@@ -113,8 +122,9 @@ static void check_floor(struct world* world, const struct link* link) {
   enum gcn__wire_index role = gcn__wire_role(link->wire);
   if (role == GCN__WIRE_STREAM) return;
   uint64_t floor_ms = world->floors_ms[role];
+  rule_count(11);
   if (world->now_ms >= floor_ms) return;
-  world_break(world, "P7: a request to host %d comes %llu ms too early",
+  world_break(world, "I11, P7: a request to host %d comes %llu ms too early",
               (int)role, (unsigned long long)(floor_ms - world->now_ms));
 }
 
@@ -126,9 +136,11 @@ static bool is_request(struct gcn__span bytes) {
 void check_upload(struct world* world, struct link* link,
                   struct gcn__span bytes) {
   bool frames = world->wires[link->wire].channel != 0;
+  if (frames) rules_frames(world, link, bytes);
   if (frames && world->flow != NULL) flow_frames(world, link, bytes);
   if (frames) return;
   if (!is_request(bytes)) return;
+  rules_request(world, link);
   check_bearer(world, link, bytes);
   check_floor(world, link);
   link->answer_size = 0;
@@ -165,6 +177,7 @@ void check_request(struct world* world, struct link* link, unsigned status) {
   if (stream && status == 101 && !link->gone) {
     world->wires[link->wire].channel = link->channel;
     world->wires[link->wire].bearer = link->bearer;
+    rules_upgraded(world, link);
   }
   if (!link->subscribes || status != 200) return;
   note_confirmed(world, (struct channel_view){link->channel, link->revision});
@@ -194,6 +207,7 @@ static uint64_t number_behind(const char* head, const char* name) {
 
 /* The engine has the whole answer after this turn. */
 static void answered(struct world* world, struct link* link) {
+  link->asked = false;
   enum gcn__wire_index role = gcn__wire_role(link->wire);
   uint64_t until_ms = world->now_ms + link->retry_after_s * 1000;
   if (link->retry_after_s > 0) {
@@ -222,6 +236,7 @@ static void read_head(struct link* link) {
 
 void check_download(struct world* world, struct link* link,
                     struct gcn__span bytes) {
+  world->wires[link->wire].heard_ms = world->now_ms;
   bool open = world->wires[link->wire].channel != 0 && link->status == 101;
   if (open) return;
   if (link->status != 0) {

@@ -18,17 +18,18 @@ enum {
 
 /* P16 */
 void check_text(struct world* world, const char* text) {
+  rule_count(17);
   static const char* const secrets[] = {"s3cr3t", "Bearer", "streaming-",
                                         "Basic"};
   for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
     if (strstr(text, secrets[i]) != NULL) {
-      world_break(world, "P16: a secret in '%s'", text);
+      world_break(world, "I17, P16: a secret in '%s'", text);
     }
   }
   const char* token =
       world->engine == NULL ? NULL : world->engine->keeper.token.text;
   if (token != NULL && strstr(text, token) != NULL) {
-    world_break(world, "P16: a token in '%s'", text);
+    world_break(world, "I17, P16: a token in '%s'", text);
   }
 }
 
@@ -39,12 +40,13 @@ static const struct gcn__settings* settings_of(const struct world* world) {
 /* P8: only a stream that lasted clears failures. */
 static void check_failures(struct world* world, struct shard_view* view,
                            const struct gcn__transition* change) {
+  rule_count(9);
   bool cleared = change->failures < view->failures;
   bool lasted =
       change->from == GCN__STATE_STREAMING &&
       world->now_ms - view->stream_since_ms >= settings_of(world)->stable_ms;
   if (cleared && !lasted) {
-    world_break(world, "P8: failures went from %llu to %llu without proof",
+    world_break(world, "I9, P8: failures went from %llu to %llu without proof",
                 (unsigned long long)view->failures,
                 (unsigned long long)change->failures);
   }
@@ -60,9 +62,10 @@ static void check_wait(struct world* world, struct shard_view* view,
     asked_ms = gcn__time_min((uint64_t)change->failure->retry_after_ms,
                              settings->retry_after_max_ms);
   }
+  rule_count(11);
   /* 0: a successor is on its way already. */
   if (change->retry_in_ms > 0 && change->retry_in_ms < asked_ms) {
-    world_break(world, "P7: waits %llu ms where the server asked for %llu",
+    world_break(world, "I11, P7: waits %llu ms where the server asked for %llu",
                 (unsigned long long)change->retry_in_ms,
                 (unsigned long long)asked_ms);
   }
@@ -71,8 +74,9 @@ static void check_wait(struct world* world, struct shard_view* view,
   asked_ms = gcn__time_max(asked_ms, rest_ms);
   asked_ms = gcn__time_max(asked_ms, settings->channel_refill_ms);
   most_ms = gcn__time_max(most_ms, asked_ms + asked_ms / 5);
+  rule_count(8);
   if (change->retry_in_ms > most_ms) {
-    world_break(world, "P7: waits %llu ms, longer than the cap",
+    world_break(world, "I8, P7: waits %llu ms, longer than the cap",
                 (unsigned long long)change->retry_in_ms);
   }
   /* A driver that yields tells it a little late. */
@@ -88,6 +92,7 @@ static void note_streaming(struct world* world, struct shard_view* view,
   } else {
     check_streaming(world, shard);
   }
+  rules_healed(world, shard);
   view->streamed = true;
   view->stream_since_ms = world->now_ms;
   if (view->first_stream_ms == 0) view->first_stream_ms = world->now_ms;
@@ -112,8 +117,8 @@ static void look_in(struct world* world, enum gcn__state state) {
                state == GCN__STATE_REFUSED;
   if (!brief || world->plan.days > 0 || world->plan.calm) return;
   if (world->plan.expiry) return;
-  if (world->healed || world_below(world, 3) > 0) return;
-  world->user_ms = world->now_ms + world_below(world, 300);
+  if (world->healed || fate_below(world, 3) > 0) return;
+  world->user_ms = world->now_ms + fate_below(world, 300);
 }
 
 static void check_change(struct world* world, struct shard_view* view,
@@ -136,14 +141,16 @@ static void check_change(struct world* world, struct shard_view* view,
   if (change->to == GCN__STATE_REFUSED) {
     view->refused = conn != NULL && conn->commands == 0;
   }
+  if (change->to == GCN__STATE_CONNECTING) rule_count(7);
   bool early = change->to == GCN__STATE_CONNECTING && !view->hurried &&
                change->input == GCN__INPUT_RETRY_DUE &&
                world->now_ms < view->retry_at_ms;
-  if (early) world_break(world, "P7: an attempt before its time");
+  if (early) world_break(world, "I7, P7: an attempt before its time");
   view->state = change->to;
 }
 
-void check_state(struct world* world, const struct gcn__transition* change) {
+void check_state(struct world* world, const struct gcn__effect* effect) {
+  const struct gcn__transition* change = &effect->transition;
   world_say(world, "[%u] %s -> %s on %s%s%s", change->shard,
             gcn__state_name(change->from), gcn__state_name(change->to),
             gcn__input_name(change->input), change->failure != NULL ? ": " : "",
@@ -152,6 +159,7 @@ void check_state(struct world* world, const struct gcn__transition* change) {
   if (change->to == GCN__STATE_CLOSED && world->desire != GCN__DESIRE_CLOSED) {
     world_break(world, "P2: CLOSED without being asked");
   }
+  rules_change(world, effect);
   check_change(world, &world->shards[change->shard], change);
   look_in(world, change->to);
 }
@@ -172,8 +180,9 @@ static void check_order(struct world* world, const struct gcn__event* event,
   if (stream->connection != event->connection) {
     *stream = (struct stream_view){.connection = event->connection};
   }
+  rule_count(3);
   if (sequence <= stream->sequence) {
-    world_break(world, "P10: event %llu after %llu",
+    world_break(world, "I3, P10: event %llu after %llu",
                 (unsigned long long)sequence,
                 (unsigned long long)stream->sequence);
   }
@@ -207,15 +216,24 @@ static void check_reset(struct world* world, const struct gcn__event* event) {
               (unsigned long long)calls);
 }
 
+/* What the test of shrinking has to find. */
+static bool lose_one(struct world* world, const struct sent_event* sent) {
+  bool both = world->plan.planted && world->planted == 3;
+  if (!both || !sent->kept || world->healed) return false;
+  world->planted = 0;
+  return true;
+}
+
 /* Each once, none invented, in order per connection. */
 void check_event(struct world* world, const struct gcn__event* event) {
+  world->told_count++;
   if (world->flow != NULL) {
     flow_event(world, event);
     return;
   }
   uint64_t sequence = 0;
   if (!gcn__sim_sequence(event->correlation_id, &sequence)) {
-    world_break(world, "P10: an event that the service never made");
+    world_break(world, "I2, P10: an event that the service never made");
     return;
   }
   world_say(world, "event %llu over connection %llu",
@@ -230,14 +248,16 @@ void check_event(struct world* world, const struct gcn__event* event) {
   struct sent_event* sent = check_find(world, sequence);
   if (sent == NULL) {
     if (world->sent_count == WORLD_EVENTS_MAX) return;
-    world_break(world, "P10: event %llu was never sent",
+    world_break(world, "I2, P10: event %llu was never sent",
                 (unsigned long long)sequence);
     return;
   }
+  rule_count(2);
   if (sent->delivered) {
-    world_break(world, "P10: event %llu was delivered twice",
+    world_break(world, "I2, P10: event %llu was delivered twice",
                 (unsigned long long)sequence);
   }
+  if (lose_one(world, sent)) return;
   sent->delivered = true;
   if (sent->shard == GCN__SHARD_NONE) return;
   struct shard_view* view = &world->shards[sent->shard];
@@ -289,6 +309,7 @@ void check_gap(struct world* world, const struct gcn__gap* gap) {
   }
   if (possible) world->drift_gaps++;
   if (!possible) check_length(world, gap);
+  if (world->plan.calm) rule_count(4);
   if (world->plan.calm && gap->cause != GCN__INPUT_STOP) {
     world_break(world, "I4: a gap although nothing could be lost");
   }
@@ -304,6 +325,7 @@ void check_rotation(struct world* world, const struct gcn__rotation* rotation) {
             (unsigned long long)rotation->overlap_ms,
             (unsigned long long)rotation->duplicates);
   world->rotations_told++;
+  if (world->plan.calm) rule_count(4);
   if (world->plan.calm && !rotation->proven) {
     world_break(world, "I4: a rotation in calm weather was not proven");
   }
@@ -320,7 +342,7 @@ static void check_armed(struct world* world) {
   while ((shard = gcn__shard_next(world->engine, &index)) != NULL) {
     enum gcn__state state = shard->primary->session.state;
     if (state == GCN__STATE_REFUSED) continue;
-    world_break(world, "P3: wanted, but nothing is armed in %s",
+    world_break(world, "I24, P3: wanted, but nothing is armed in %s",
                 gcn__state_name(state));
   }
 }
@@ -341,14 +363,16 @@ void check_turn(struct world* world) {
   check_token(world);
   check_armed(world);
   check_told(world);
+  rules_turn(world);
   enum gcn__state state = gcn__engine_state(engine);
   bool rests = state == GCN__STATE_IDLE || state == GCN__STATE_CLOSED;
   if (!rests && world->now_ms > world->leave_by_ms) {
     world_break(world, "P5: stop takes longer than its deadline");
   }
   if (rests) world->leave_by_ms = GCN__NEVER;
+  rule_count(31);
   if (world->heap_now > HEAP_MAX) {
-    world_break(world, "P14: %zu bytes on the heap", world->heap_now);
+    world_break(world, "I31, P14: %zu bytes on the heap", world->heap_now);
   }
   if (gcn__engine_busy(engine) && !(world->trouble & WORLD_YIELDS)) {
     world_break(world, "the engine is busy after it was drained");
@@ -387,12 +411,13 @@ static bool is_missed(const struct world* world,
 static void check_losses(struct world* world) {
   for (size_t i = 0; i < world->sent_count; i++) {
     const struct sent_event* event = &world->sent[i];
+    rule_count(1);
     if (!is_missed(world, event)) continue;
     bool last = event->sequence >= world->final_sequence;
     world_break(world, "%s: event %llu of shard %u at %.3f s is lost%s",
-                last ? "P15" : "P11", (unsigned long long)event->sequence,
-                (unsigned)event->shard, (double)event->at_ms / 1000,
-                last ? "" : " outside every gap");
+                last ? "I6, P15" : "I1, P11",
+                (unsigned long long)event->sequence, (unsigned)event->shard,
+                (double)event->at_ms / 1000, last ? "" : " outside every gap");
     return;
   }
 }
@@ -420,14 +445,16 @@ void check_end(struct world* world) {
     /* A short-lived channel may just have ended. */
     bool moment = view->left_ms + MOMENT_MS > world->now_ms;
     bool there = state == GCN__STATE_STREAMING || moment;
+    rule_count(6);
     if (view->streamed && there) continue;
-    world_break(world, "P15: after minutes of good weather in %s",
+    world_break(world, "I38, P15: after minutes of good weather in %s",
                 gcn__state_name(state));
   }
   if (world->engine->counters.nevers != 0) {
     world_break(world, "a NEVER cell was met");
   }
   check_losses(world);
+  rules_end(world);
   struct gcn__sim_counters counters;
   gcn__sim_counters(world->sim, &counters);
   check_resets(world, &counters);

@@ -10,8 +10,13 @@
  */
 #include "world.h"
 
+#include "core/backoff.h"
+
 enum {
   SECOND_MS = 1000,
+  MINUTE_MS = 60 * SECOND_MS,
+  FIRST_MINUTE_MAX = 6,
+  LATER_MINUTE_MAX = 2,
   ASKED_MS = 7 * SECOND_MS,
   OUTAGE_MS = 540 * SECOND_MS,
   SLACK_MS = 1 * SECOND_MS, /* the way of a refused connection and the next */
@@ -45,6 +50,12 @@ static const struct limit limits[KINDS - 1] = {
 static const struct limit* limit_of(const struct world* world) {
   uint64_t kind = world->seed % KINDS;
   return kind < KINDS - 1 ? &limits[kind] : NULL;
+}
+
+/* Half of the outages are met with the policy of FAULTS.md, section 8.2. */
+static bool is_proposed(const struct world* world) {
+  return world->plan.manners && limit_of(world) == NULL &&
+         world->seed / KINDS % 2 == 1;
 }
 
 void manners_begin(struct world* world) {
@@ -84,7 +95,7 @@ static size_t arrivals_within(const struct world* world,
 static void check_back(struct world* world, uint64_t from_ms, uint64_t by_ms) {
   uint64_t back_ms = world->shards[0].stream_since_ms;
   if (back_ms >= from_ms && back_ms <= by_ms) return;
-  world_break(world, "P15: streams since %.3f s, not from %.3f to %.3f s",
+  world_break(world, "I38, P15: streams since %.3f s, not from %.3f to %.3f s",
               (double)back_ms / 1000, (double)from_ms / 1000,
               (double)by_ms / 1000);
 }
@@ -95,11 +106,11 @@ static void check_polite(struct world* world, bool limited,
   gcn__sim_visits(world->sim, endpoint, &visits);
   const char* word = gcn__sim_endpoint_word(endpoint);
   if (visits.early > 0) {
-    world_break(world, "P7: the service saw %llu calls of '%s' too early",
+    world_break(world, "I11, P7: the service saw %llu calls of '%s' too early",
                 (unsigned long long)visits.early, word);
   }
   if (visits.crowded > 0) {
-    world_break(world, "P7: the service saw a crowd of %llu at '%s'",
+    world_break(world, "I11, P7: the service saw a crowd of %llu at '%s'",
                 (unsigned long long)visits.crowded, word);
   }
   bool met = visits.limited == 1 && visits.resumed == 1;
@@ -120,7 +131,8 @@ static void check_limit(struct world* world, const struct limit* limit) {
   size_t count = arrivals_within(world, limit->endpoint, world->limit_ms,
                                  GCN__NEVER, calls);
   if (count < 2 || calls[1].at_ms - calls[0].at_ms < ASKED_MS) {
-    world_break(world, "P7: of %zu calls the second one came too early", count);
+    world_break(world, "I11, P7: of %zu calls the second one came too early",
+                count);
     return;
   }
   check_back(world, world->limit_ms, calls[1].at_ms + BACK_MS);
@@ -147,7 +159,7 @@ static void check_one_gap(struct world* world, uint64_t from_ms,
     whole = gap->from_ms <= from_ms && gap->to_ms >= to_ms && !gap->partial;
   }
   if (count == 1 && whole) return;
-  world_break(world, "P11: %zu gaps tell of the outage", count);
+  world_break(world, "I1, P11: %zu gaps tell of the outage", count);
 }
 
 static void check_dials(struct world* world, size_t attempts, uint64_t from_ms,
@@ -156,8 +168,9 @@ static void check_dials(struct world* world, size_t attempts, uint64_t from_ms,
   size_t count =
       arrivals_within(world, GCN__SIM_AT_ACCEPT, from_ms, to_ms, dials);
   size_t most = attempts_max(&world->engine->settings);
+  rule_count(10);
   if (attempts <= most && count <= attempts * DIALS_MAX) return;
-  world_break(world, "P7: %zu attempts in the outage, %zu connections",
+  world_break(world, "I10, P7: %zu attempts in the outage, %zu connections",
               attempts, count);
 }
 
@@ -167,6 +180,31 @@ static void check_apart(struct world* world, uint64_t gap_ms) {
               (unsigned long long)gap_ms);
 }
 
+void manners_settings(const struct world* world,
+                      struct gcn__settings* settings) {
+  if (!is_proposed(world)) return;
+  settings->retry_first_ms = 5 * SECOND_MS;
+  settings->retry_base_ms = 8 * SECOND_MS;
+  settings->retry_cap_ms = MINUTE_MS;
+  settings->retry_jitter = GCN__JITTER_EQUAL;
+}
+
+/* I10, at that policy: six in the first minute, two in each that follows. */
+static void check_minutes(struct world* world,
+                          const struct gcn__sim_arrival* tries, size_t count,
+                          uint64_t from_ms) {
+  size_t counts[OUTAGE_MS / MINUTE_MS + 1] = {0};
+  if (!is_proposed(world)) return;
+  for (size_t i = 0; i < count; i++) {
+    size_t minute = (size_t)((tries[i].at_ms - from_ms) / MINUTE_MS);
+    size_t most = minute == 0 ? FIRST_MINUTE_MAX : LATER_MINUTE_MAX;
+    rule_count(10);
+    if (++counts[minute] <= most) continue;
+    world_break(world, "I10: %zu attempts in minute %zu of the outage",
+                counts[minute], minute);
+  }
+}
+
 static void check_spacing(struct world* world, uint64_t from_ms,
                           uint64_t to_ms) {
   const struct gcn__settings* settings = &world->engine->settings;
@@ -174,6 +212,7 @@ static void check_spacing(struct world* world, uint64_t from_ms,
   size_t count =
       arrivals_within(world, GCN__SIM_AT_ATTEMPT, from_ms, to_ms, tries);
   check_dials(world, count, from_ms, to_ms);
+  check_minutes(world, tries, count, from_ms);
   uint64_t last_ms = from_ms;
   uint64_t most_ms = settings->retry_first_ms; /* the stream was stable */
   bool idle = false;
@@ -185,7 +224,8 @@ static void check_spacing(struct world* world, uint64_t from_ms,
     most_ms = settings->retry_cap_ms;
     if (i < PER_S_MAX) continue;
     if (last_ms - tries[i - PER_S_MAX].at_ms >= SECOND_MS) continue;
-    world_break(world, "P7: more than %d attempts within a second", PER_S_MAX);
+    world_break(world, "I10, P7: more than %d attempts within a second",
+                PER_S_MAX);
   }
   if (to_ms - last_ms > most_ms + SLACK_MS) idle = true;
   if (idle) world_break(world, "P3: an outage without attempts");

@@ -11,7 +11,7 @@
 
 /* What is under way to a consumer of streams at most, in bytes: behind that the
  * service feels that nobody reads. */
-enum { UNREAD_MAX = 16 * 1024 };
+enum { UNREAD_MAX = 16 * 1024, CUT_PER_MILLE = 300 };
 
 struct chunk {
   uint64_t due_ms;
@@ -60,6 +60,47 @@ static struct link* new_link(struct world* world) {
   return &world->links[i];
 }
 
+static void spoil(struct link* link, enum fate_kind kind, uint64_t after_ms) {
+  uint64_t at_ms = link->ready_ms - link->latency_ms + after_ms;
+  if (kind == FATE_REFUSED) link->refused = true;
+  if (kind == FATE_HANG) link->ready_ms = GCN__NEVER;
+  if (kind == FATE_RESET) link->reset_ms = at_ms;
+  if (kind == FATE_HOLE || kind == FATE_HOLES) link->hole_down_ms = at_ms;
+  if (kind == FATE_HOLES) link->hole_up_ms = at_ms;
+}
+
+/* Of all faults of one link the one that says when it is ready is the last. */
+static void draw_fate(struct world* world, struct link* link) {
+  static const struct {
+    unsigned trouble;
+    enum fate_kind kind;
+    unsigned per_mille;
+  } all[] = {
+      {WORLD_REFUSALS, FATE_REFUSED, 200}, {WORLD_RESETS, FATE_RESET, 400},
+      {WORLD_HOLES, FATE_HOLE, 150},       {WORLD_HOLES, FATE_HOLES, 150},
+      {WORLD_HANGS, FATE_HANG, 100},
+  };
+  uint64_t life_ms = fate_between(world, 0, world->tempo * 3600 * 1000);
+  if (fate_below(world, 2) == 0) life_ms /= 1000;
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    bool known =
+        world_has(world, all[i].trouble) && fate_knows(world, all[i].kind);
+    if (!known || !fate_chance(world, all[i].per_mille)) continue;
+    fate_note(world, all[i].kind, link->wire, life_ms);
+    spoil(link, all[i].kind, life_ms);
+  }
+}
+
+/* What the list has for one link was written down in one moment. */
+static void follow_fate(struct world* world, struct link* link) {
+  const struct fate_fault* first = fate_link(world, link->wire, 0);
+  const struct fate_fault* fault = first;
+  while (fault != NULL) {
+    spoil(link, fault->kind, fault->b);
+    fault = fate_link(world, link->wire, first->at_ms);
+  }
+}
+
 void network_open(struct world* world, enum gcn__wire_index wire) {
   struct link* link = new_link(world);
   if (link == NULL) {
@@ -76,18 +117,10 @@ void network_open(struct world* world, enum gcn__wire_index wire) {
   link->reset_ms = GCN__NEVER;
   link->hole_up_ms = GCN__NEVER;
   link->hole_down_ms = GCN__NEVER;
-  uint64_t life_ms = world_between(world, 0, world->tempo * 3600 * 1000);
-  if (chance(world, 500)) life_ms /= 1000;
-  if (world_has(world, WORLD_REFUSALS)) link->refused = chance(world, 200);
-  if (world_has(world, WORLD_HANGS) && chance(world, 100)) {
-    link->ready_ms = GCN__NEVER;
-  }
-  if (world_has(world, WORLD_RESETS) && chance(world, 400)) {
-    link->reset_ms = world->now_ms + life_ms;
-  }
-  if (world_has(world, WORLD_HOLES) && chance(world, 300)) {
-    link->hole_down_ms = world->now_ms + life_ms;
-    if (chance(world, 500)) link->hole_up_ms = link->hole_down_ms;
+  if (fate_is_led(world)) {
+    follow_fate(world, link);
+  } else {
+    draw_fate(world, link);
   }
 }
 
@@ -121,8 +154,9 @@ static void queue(struct world* world, struct link* link, struct gcn__buf* to,
                   uint64_t* free_ms, struct gcn__span bytes) {
   while (bytes.size > 0) {
     size_t size = bytes.size;
-    if (chance(world, 300)) {
-      size = (size_t)world_between(world, 1, bytes.size);
+    bool cut = gcn__rng_below(&world->shears, 1000) < CUT_PER_MILLE;
+    if (cut && !world->plan.whole) {
+      size = (size_t)gcn__rng_between(&world->shears, 1, bytes.size);
     }
     struct chunk chunk = {.due_ms = arrival(world, link, free_ms),
                           .size = (uint32_t)size};

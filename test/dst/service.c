@@ -105,34 +105,49 @@ void service_inject(struct world* world, const char* rule) {
   network_collect(world);
 }
 
+enum {
+  TROUBLES = sizeof troubles / sizeof troubles[0],
+  DRIFTS = sizeof drifts / sizeof drifts[0],
+  RULE_DRIFTS = SERVICE_RULES + TROUBLES,
+  RULE_LOSE = RULE_DRIFTS + DRIFTS,
+  RULE_MOVES,
+  RULE_END = RULE_MOVES + 2,
+};
+_Static_assert((int)RULE_END <= (int)FATE_IDS_MAX, "a tally has room for all");
+
 static void lose_topic(struct world* world) {
   char rule[RULE_SIZE];
-  size_t i = (size_t)world_between(world, WORLD_TOPICS_KEPT, WORLD_TOPICS - 1);
+  size_t i = (size_t)fate_between(world, WORLD_TOPICS_KEPT, WORLD_TOPICS - 1);
   snprintf(rule, sizeof rule, "topic.lose \"%s\"", world->topics[i]);
-  service_inject(world, rule);
+  (void)fate_service(world, RULE_LOSE, rule);
+}
+
+static void draw_drift(struct world* world) {
+  size_t i = fate_rule(world, RULE_DRIFTS, DRIFTS + 1);
+  if (world->plan.drift) i = (size_t)fate_below(world, DRIFTS + 1);
+  if (i < DRIFTS) (void)fate_service(world, RULE_DRIFTS + i, drifts[i]);
+  if (i == DRIFTS && !world->plan.drift) lose_topic(world);
 }
 
 void service_trouble(struct world* world) {
   bool drift = world_has(world, WORLD_DRIFTS);
   bool fault = world_has(world, WORLD_FAULTS);
-  if (drift && (!fault || world_below(world, 3) == 0)) {
-    size_t i = (size_t)world_below(world, sizeof drifts / sizeof drifts[0] + 1);
-    if (i < sizeof drifts / sizeof drifts[0]) service_inject(world, drifts[i]);
-    if (world->plan.drift) return;
-    if (i == sizeof drifts / sizeof drifts[0]) lose_topic(world);
+  if (drift && (!fault || fate_below(world, 3) == 0)) {
+    draw_drift(world);
     return;
   }
-  size_t count = sizeof troubles / sizeof troubles[0];
-  service_inject(world, troubles[world_below(world, count)]);
+  size_t i = fate_rule(world, SERVICE_RULES, TROUBLES);
+  if (i < TROUBLES) (void)fate_service(world, SERVICE_RULES + i, troubles[i]);
 }
 
 void service_move(struct world* world, bool calm) {
   char rule[RULE_SIZE];
   uint64_t least_s = calm ? 20 : 1;
+  size_t i = fate_below(world, 3) > 0 ? 0 : 1;
   snprintf(rule, sizeof rule, "%s %llus",
-           world_below(world, 3) > 0 ? "ws.closing" : "channel.closing",
-           (unsigned long long)world_between(world, least_s, 90));
-  service_inject(world, rule);
+           i == 0 ? "ws.closing" : "channel.closing",
+           (unsigned long long)fate_between(world, least_s, 90));
+  (void)fate_service(world, RULE_MOVES + i, rule);
 }
 
 void service_rotate_secret(struct world* world) {
@@ -172,6 +187,7 @@ static bool is_served(const struct world* world, const struct sent_event* sent,
 
 void service_event(void* ctx, const struct gcn__sim_event* event) {
   struct world* world = ctx;
+  if (event->sent) world->copy_count++;
   if (world->flow != NULL) {
     flow_happens(world, event);
     return;
@@ -204,6 +220,9 @@ void service_request(void* ctx, const struct gcn__sim_request* request) {
   struct world* world = ctx;
   world_say(world, "request %.*s %s: %u", (int)request->method.size,
             request->method.data, request->route, request->status);
+  if (gcn__span_starts(gcn__span_str(request->route), "/api/")) {
+    rules_call(world);
+  }
   struct link* link = network_serial(world, request->connection);
   if (link != NULL) check_request(world, link, request->status);
   bool bad = request->status >= 400 || request->status == 0;

@@ -91,16 +91,18 @@ static bool is_loose(const struct world* world, unsigned topic) {
 static void check_again(struct world* world, struct sent_event* sent,
                         unsigned shard) {
   const struct flow_event* event = &world->flow->events[sent - world->sent];
+  rule_count(2);
+  rule_count(5);
   if (!sent->delivered) return;
   /* Positions of lanes can't be compared: a topic that goes to a lane that is
    * further behind is told again. */
   bool loose = is_loose(world, event->topic) || event->shard != shard;
   if (!event->acked) {
-    world_break(world, "P10: event %llu was delivered twice",
+    world_break(world, "I2, P10: event %llu was delivered twice",
                 (unsigned long long)sent->sequence);
   } else if (!event->repeated && !loose) {
     world_break(world,
-                "P13: event %llu was delivered after it was acknowledged",
+                "I5, P13: event %llu was delivered after it was acknowledged",
                 (unsigned long long)sent->sequence);
   }
 }
@@ -108,8 +110,9 @@ static void check_again(struct world* world, struct sent_event* sent,
 static void check_order(struct world* world, struct flow_topic* topic,
                         uint64_t sequence) {
   bool excused = topic->disorder_ms > world->now_ms || topic->rejected;
+  rule_count(3);
   if (sequence < topic->sequence && !excused) {
-    world_break(world, "P10: event %llu after %llu",
+    world_break(world, "I3, P10: event %llu after %llu",
                 (unsigned long long)sequence,
                 (unsigned long long)topic->sequence);
   }
@@ -120,7 +123,7 @@ void flow_event(struct world* world, const struct gcn__event* event) {
   struct flow* flow = world->flow;
   uint64_t sequence = 0;
   if (!gcn__sim_stream_sequence(event->id, &sequence)) {
-    world_break(world, "P10: an event that the service never made");
+    world_break(world, "I2, P10: an event that the service never made");
     return;
   }
   world_say(world, "event %llu over connection %llu",
@@ -132,14 +135,14 @@ void flow_event(struct world* world, const struct gcn__event* event) {
   struct sent_event* sent = check_find(world, sequence);
   if (sent == NULL) {
     if (world->sent_count == WORLD_EVENTS_MAX) return;
-    world_break(world, "P10: event %llu was never made",
+    world_break(world, "I2, P10: event %llu was never made",
                 (unsigned long long)sequence);
     return;
   }
   size_t index = (size_t)(sent - world->sent);
   unsigned topic = flow->events[index].topic;
   if (topic == WORLD_TOPICS) {
-    world_break(world, "P10: event %llu, for which nobody asked",
+    world_break(world, "I6, P10: event %llu, for which nobody asked",
                 (unsigned long long)sequence);
     return;
   }
@@ -155,8 +158,9 @@ void flow_event(struct world* world, const struct gcn__event* event) {
 /* P11: where the service went on at the position, nothing was missed. */
 static void check_needed(struct world* world, const struct gcn__gap* gap) {
   const struct gcn__conn* conn = world->engine->shards[gap->shard].primary;
+  rule_count(4);
   if (world->plan.expiry) {
-    world_break(world, "P11: a gap although nothing could be lost");
+    world_break(world, "I4, P11: a gap although nothing could be lost");
   }
   if (conn == NULL) return;
   const struct flow_wire* view = &world->flow->wires[conn->stream.index];
@@ -166,7 +170,8 @@ static void check_needed(struct world* world, const struct gcn__gap* gap) {
   bool lied = world->flow->lied_ms != 0 &&
               world->now_ms - world->flow->lied_ms < LIE_MS;
   if (lied) return;
-  world_break(world, "P11: a gap although the stream went on at its position");
+  world_break(world,
+              "I4, P11: a gap although the stream went on at its position");
 }
 
 void flow_gap(struct world* world, const struct gcn__gap* gap) {
@@ -243,10 +248,12 @@ static void check_losses(struct world* world) {
     const struct sent_event* sent = &world->sent[i];
     if (!world->flow->events[i].due || sent->delivered) continue;
     bool last = sent->sequence >= world->final_sequence;
+    rule_count(1);
     if (sent->at_ms + IN_FLIGHT_MS >= world->now_ms) continue;
     if (inside_gap(world, i)) continue;
     world_break(world, "%s: event %llu of topic %u at %.3f s is lost%s",
-                last ? "P15" : "P11", (unsigned long long)sent->sequence,
+                last ? "I6, P15" : "I1, P11",
+                (unsigned long long)sent->sequence,
                 world->flow->events[i].topic, (double)sent->at_ms / 1000,
                 last ? "" : " outside every gap");
     return;
@@ -272,7 +279,7 @@ static void check_shard(struct world* world, unsigned index) {
   bool streams = state == GCN__STATE_STREAMING;
   if (asked == 0) return; /* all are refused */
   if (!view->streamed || (!streams && !moment)) {
-    world_break(world, "P15: after minutes of good weather in %s",
+    world_break(world, "I38, P15: after minutes of good weather in %s",
                 gcn__state_name(state));
     return;
   }
@@ -280,8 +287,9 @@ static void check_shard(struct world* world, unsigned index) {
   bool open = link != NULL && link->conn != NULL && link->conn->stream != NULL;
   if (!streams || !open) return;
   uint32_t served = flow_served(world, link->conn);
+  rule_count(6);
   if (served == asked) return;
-  world_break(world, "shard %u is to serve %x, but the service serves %x",
+  world_break(world, "I6: shard %u is to serve %x, but the service serves %x",
               index, asked, served);
 }
 
@@ -302,5 +310,6 @@ void flow_end(struct world* world) {
     world_break(world, "a NEVER cell was met");
   }
   check_losses(world);
+  rules_end(world);
   check_expiry(world);
 }

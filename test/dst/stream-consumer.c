@@ -20,6 +20,7 @@ static void hold(struct world* world) {
                          : gcn__window_full(&flow->window);
   if (full == flow->full) return;
   flow->full = full;
+  if (!full) world->resumed_ms = world->now_ms;
   world_say(world, "the window is %s", full ? "full" : "open");
   bool paused = full || world->resume_ms != GCN__NEVER;
   gcn__engine_pause(world->engine, paused, world->now_ms);
@@ -138,6 +139,8 @@ void flow_store(struct world* world) {
   }
   for (size_t i = 0; i < flow->pending_count; i++) {
     size_t event = flow->pending[i].event;
+    /* The service may have sent again what an earlier life has done. */
+    if (flow->events[event].acked) continue;
     world->sent[event].delivered = false;
   }
   flow->pending_count = 0;

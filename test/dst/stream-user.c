@@ -123,16 +123,25 @@ static const char* const bare_forms[] = {
     "batch.form single times=20",
 };
 
-/* The wait that a close asks for binds those that come after it, too. */
+enum {
+  TROUBLES = sizeof troubles / sizeof troubles[0],
+  BARES = sizeof bare_forms / sizeof bare_forms[0],
+  RULE_BARES = SERVICE_RULES + TROUBLES,
+  RULE_LIMIT = RULE_BARES + BARES,
+  RULE_DELETE,
+  RULE_RESTORE,
+  RULE_DRAIN,
+  RULE_END,
+};
+_Static_assert((int)RULE_END <= (int)FATE_IDS_MAX, "a tally has room for all");
+
 static void limit_rate(struct world* world) {
   static const char* const codes[] = {"429", "4429", "1008"};
   char rule[RULE_SIZE];
-  uint64_t wait_s = world_between(world, 1, 100);
+  uint64_t wait_s = fate_between(world, 1, 100);
   snprintf(rule, sizeof rule, "rate.limit %llu as=%s",
-           (unsigned long long)wait_s, codes[world_below(world, 3)]);
-  uint64_t until_ms = world->now_ms + MINUTE_MS + wait_s * 1200;
-  world->asked_until_ms = gcn__time_max(world->asked_until_ms, until_ms);
-  service_inject(world, rule);
+           (unsigned long long)wait_s, codes[fate_below(world, 3)]);
+  (void)fate_service(world, RULE_LIMIT, rule);
 }
 
 /* One of them goes, as a rule during an outage; sometimes it comes back. */
@@ -140,41 +149,39 @@ static void delete_one(struct world* world) {
   static const char* const ways[] = {"", " as=http", " as=close", " as=4400",
                                      " as=close,1008"};
   char rule[RULE_SIZE];
-  size_t i = (size_t)world_below(world, WORLD_TOPICS);
+  size_t i = (size_t)fate_below(world, WORLD_TOPICS);
   const char* resource = world->flow->topics[i].resource;
-  if (world_below(world, 3) == 0) {
+  bool back = fate_below(world, 3) == 0;
+  const char* way = ways[fate_below(world, 5)];
+  const char* then = fate_below(world, 2) == 0 ? " then tcp.reset" : "";
+  if (back) {
     snprintf(rule, sizeof rule, "subscription.restore \"%s\"", resource);
   } else {
-    snprintf(rule, sizeof rule, "subscription.delete \"%s\"%s%s", resource,
-             ways[world_below(world, 5)],
-             world_below(world, 2) == 0 ? " then tcp.reset" : "");
+    snprintf(rule, sizeof rule, "subscription.delete \"%s\"%s%s", resource, way,
+             then);
   }
-  service_inject(world, rule);
+  (void)fate_service(world, back ? RULE_RESTORE : RULE_DELETE, rule);
 }
 
 static void trouble(struct world* world) {
-  size_t count = sizeof troubles / sizeof troubles[0];
-  bool deletes = world_has(world, FLOW_DELETIONS) && world_below(world, 3) == 0;
+  bool deletes = world_has(world, FLOW_DELETIONS) && fate_below(world, 3) == 0;
   if (deletes) {
     delete_one(world);
   } else if (!world_has(world, WORLD_FAULTS)) {
     return;
-  } else if (world_below(world, 12) == 0) {
+  } else if (fate_below(world, 12) == 0) {
     limit_rate(world);
-  } else if (!world->flow->goes_on && world_below(world, 24) == 0) {
-    service_inject(world, bare_forms[world_below(world, 2)]);
+  } else if (!world->flow->goes_on && fate_below(world, 24) == 0) {
+    size_t i = (size_t)fate_below(world, BARES);
+    (void)fate_service(world, RULE_BARES + i, bare_forms[i]);
   } else {
-    const char* rule = troubles[world_below(world, count)];
-    if (strstr(rule, " 4410 ") != NULL) world->flow->lied_ms = world->now_ms;
-    service_inject(world, rule);
+    size_t i = fate_rule(world, SERVICE_RULES, TROUBLES);
+    if (i < TROUBLES) (void)fate_service(world, SERVICE_RULES + i, troubles[i]);
   }
 }
 
 /* Time goes by without a consumer. */
-static void be_away(struct world* world) {
-  uint64_t away_ms = world_below(world, 4) > 0
-                         ? world_below(world, 20 * SECOND_MS)
-                         : world_below(world, 8 * MINUTE_MS);
+static void be_away(struct world* world, uint64_t away_ms) {
   uint64_t until_ms =
       gcn__time_min(world->now_ms + away_ms, world->heal_ms - 1);
   while (world->fault[0] == '\0') {
@@ -199,7 +206,7 @@ static void die(struct world* world) {
   gcn__engine_free(world->engine);
   world->engine = NULL;
   if (world->heap_now != 0) {
-    world_break(world, "%zu bytes were not given back", world->heap_now);
+    world_break(world, "I34: %zu bytes were not given back", world->heap_now);
   }
 }
 
@@ -220,6 +227,8 @@ static void forget(struct world* world) {
     flow->topics[i].disorder_ms = 0;
   }
   world->client_sequence = 0;
+  world->told_count = 0;
+  world->copy_count = 0;
   world->accused = 0;
   world->rejected_count = 0;
   world->resume_ms = GCN__NEVER;
@@ -237,7 +246,7 @@ static void be_unreadable(struct world* world) {
   world->flow->mute = false;
 }
 
-static void live_again(struct world* world) {
+static void live_again(struct world* world, bool unreadable) {
   struct gcn__window_limits limits = world->flow->window.limits;
   gcn__window_deinit(&world->flow->window);
   bool made =
@@ -246,21 +255,21 @@ static void live_again(struct world* world) {
     world_break(world, "no second birth");
     return;
   }
-  if (world_below(world, 4) == 0) be_unreadable(world);
+  if (unreadable) be_unreadable(world);
   if (flow_restore(world) != 0) world_break(world, "nothing is restored");
   user_start(world);
   world_turn(world);
 }
 
-static void restart(struct world* world) {
+void flow_restart(struct world* world, uint64_t away_ms, bool unreadable) {
   world_say(world, "the consumer dies");
   world->flow->restarts++;
   die(world);
   forget(world);
-  be_away(world);
+  be_away(world, away_ms);
   if (world->fault[0] != '\0') return;
   world_say(world, "... and lives again");
-  live_again(world);
+  live_again(world, unreadable);
 }
 
 void flow_begin(struct world* world) {
@@ -271,36 +280,33 @@ void flow_begin(struct world* world) {
 
 /* One stream, or all of them; or a rotation. */
 static void disturb(struct world* world) {
-  uint64_t choice = world_below(world, 4);
-  world->user_ms = world->now_ms + world_between(world, 50, 40 * SECOND_MS);
+  uint64_t choice = fate_below(world, 4);
+  world->user_ms = world->now_ms + fate_between(world, 50, 40 * SECOND_MS);
   if (choice == 0) {
-    user_command(world, GCN__COMMAND_ROTATE);
-    return;
+    (void)fate_do(world, FATE_ROTATE, 0, 0);
+  } else if (choice == 1) {
+    (void)fate_do(world, FATE_RESET_ALL, 0, 0);
+  } else {
+    (void)fate_do(world, FATE_RESET_ONE, fate_below(world, WORLD_SHARDS), 0);
   }
-  world_say(world, "streams are reset");
-  world->flow->resets++;
-  if (choice == 1) {
-    network_reset(world);
-    return;
-  }
-  unsigned slot = (unsigned)world_below(world, WORLD_SHARDS);
-  enum gcn__wire_index wire = (enum gcn__wire_index)(2 + 2 * slot);
-  struct link* link = network_link(world, wire);
-  if (link != NULL) link->reset_ms = world->now_ms;
 }
 
 /* Of a checkpoint that was read long ago: the table must be total. */
-static void inject_unreadable(struct world* world) {
+bool flow_unreadable(struct world* world) {
   unsigned slot = 0;
   struct gcn__conn* conn;
-  if (gcn__engine_busy(world->engine)) return;
+  bool any = false;
+  bool starting = world->desire == GCN__DESIRE_STREAMING;
+  if (gcn__engine_busy(world->engine) || !starting) return false;
   gcn__engine_woken(world->engine, world->now_ms);
   while ((conn = gcn__engine_conn(world->engine, &slot)) != NULL) {
     enum gcn__state state = conn->session.state;
     bool skips = state != GCN__STATE_IDLE && state != GCN__STATE_CLOSED;
     if (!skips || conn->commands != 0 || conn->inbox_count != 0) continue;
     gcn__conn_post(conn, GCN__INPUT_UNREADABLE);
+    any = true;
   }
+  return any;
 }
 
 static bool may_die(const struct world* world) {
@@ -308,28 +314,30 @@ static bool may_die(const struct world* world) {
          world->desire == GCN__DESIRE_STREAMING;
 }
 
+static void draw_death(struct world* world) {
+  uint64_t away_ms = fate_below(world, 4) > 0
+                         ? fate_below(world, 20 * SECOND_MS)
+                         : fate_below(world, 8 * MINUTE_MS);
+  bool unreadable = fate_below(world, 4) == 0;
+  (void)fate_do(world, FATE_DEATH, unreadable, away_ms);
+}
+
 void flow_acts(struct world* world) {
   if (world->plan.expiry) {
     disturb(world);
-    world_turn(world);
-    return;
-  }
-  if (may_die(world) && world_below(world, 6) == 0) {
-    restart(world);
-    return;
-  }
-  if (world_has(world, WORLD_FAULTS | FLOW_DELETIONS) &&
-      world_below(world, 2) == 0) {
+  } else if (may_die(world) && fate_below(world, 6) == 0) {
+    draw_death(world);
+  } else if (world_has(world, WORLD_FAULTS | FLOW_DELETIONS) &&
+             fate_below(world, 2) == 0) {
     trouble(world);
-  } else if (world_has(world, WORLD_MOVES) && world_below(world, 4) == 0) {
-    service_inject(world, "drain 1s");
-  } else if (world_has(world, WORLD_INJECTS) && world_below(world, 2) == 0) {
-    if (world->desire == GCN__DESIRE_STREAMING) inject_unreadable(world);
+  } else if (world_has(world, WORLD_MOVES) && fate_below(world, 4) == 0) {
+    (void)fate_service(world, RULE_DRAIN, "drain 1s");
+  } else if (world_has(world, WORLD_INJECTS) && fate_below(world, 2) == 0) {
+    (void)fate_do(world, FATE_UNREADABLE, 0, 0);
     user_injects(world);
   } else {
     user_whim(world);
   }
-  world_turn(world);
 }
 
 void flow_final(struct world* world) {

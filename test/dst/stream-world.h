@@ -141,6 +141,8 @@ int flow_restore(struct world* world);
 void flow_begin(struct world* world);
 void flow_acts(struct world* world);
 void flow_final(struct world* world);
+void flow_restart(struct world* world, uint64_t away_ms, bool unreadable);
+bool flow_unreadable(struct world* world);
 
 /* stream-check.c */
 void flow_happens(struct world* world, const struct gcn__sim_event* event);

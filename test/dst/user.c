@@ -22,7 +22,7 @@ void user_command(struct world* world, unsigned bits) {
 }
 
 /* The user knows more: waits and refusals are over. */
-static void override(struct world* world) {
+void user_overrides(struct world* world) {
   for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
     world->shards[i].refused = false;
     world->shards[i].hurried = true;
@@ -41,43 +41,11 @@ void user_start(struct world* world) {
   user_command(world, GCN__COMMAND_START);
 }
 
-static void user_stop(struct world* world) {
-  world_say(world, "stop");
-  world->desire = GCN__DESIRE_STOPPED;
-  world->leave_by_ms =
-      world->now_ms + world->engine->settings.close_ms + YIELD_SLACK_MS;
-  user_command(world, GCN__COMMAND_STOP);
-}
-
-/* One topic or several at once. */
-static void user_topics(struct world* world) {
-  const char* names[WORLD_TOPICS_FICKLE];
-  size_t count = 0;
-  bool add = world_below(world, 2) == 0;
-  uint64_t share = 1 + world_below(world, 4);
-  for (size_t i = WORLD_TOPICS_KEPT; i < WORLD_TOPICS; i++) {
-    if (world->wanted[i] == add || world_below(world, 4) >= share) continue;
-    world->wanted[i] = add;
-    if (world->flow != NULL) world->flow->topics[i].changed_ms = world->now_ms;
-    names[count++] = world->topics[i];
-  }
-  if (count == 0) return;
-  world_say(world, "%zu topics %s", count, add ? "more" : "less");
-  if (add) {
-    int error = gcn__engine_topics_add(world->engine, names, count);
-    if (error != 0) world_break(world, "a topic call failed: %d", error);
-  } else if (gcn__engine_topics_remove(world->engine, names, count) != count) {
-    world_break(world, "a topic was not in the set");
-  }
-  check_shards(world);
-  user_command(world, GCN__COMMAND_TOPICS);
-}
-
 void user_credentials(struct world* world, bool right) {
   world_say(world, "%s credentials of %s", right ? "right" : "wrong",
             client_ids[world->client]);
   world->right_secret = right || world->asked_for;
-  override(world);
+  user_overrides(world);
   if (!world->asked_for) {
     const struct gcn__offer offer = {
         .client_id = client_ids[world->client],
@@ -89,97 +57,86 @@ void user_credentials(struct world* world, bool right) {
   user_command(world, GCN__COMMAND_CREDENTIALS);
 }
 
-/* The former secret is good for a while yet. */
-static void change_credentials(struct world* world) {
-  uint64_t choice = world_below(world, 5);
-  if (choice == 0 && !world->plan.calm) {
-    user_credentials(world, false);
-  } else if (choice == 1 && world->right_secret) {
-    service_rotate_secret(world);
-    world->secret_ms = world->now_ms + world_below(world, 2 * MINUTE_MS);
-  } else if (choice == 2 && !world->plan.calm) {
-    world->client = 1 - world->client;
-    user_credentials(world, true);
-  } else {
-    user_credentials(world, true);
+static void draw_credentials(struct world* world) {
+  uint64_t choice = fate_below(world, 5);
+  bool calm = world->plan.calm;
+  enum fate_kind kind = FATE_RIGHT;
+  if (choice == 0 && !calm) kind = FATE_WRONG;
+  if (choice == 1) kind = FATE_SECRET;
+  if (choice == 2 && !calm) kind = FATE_OTHER;
+  if (!calm && !fate_knows(world, kind)) return;
+  uint64_t late_ms = kind == FATE_SECRET ? fate_below(world, 2 * MINUTE_MS) : 0;
+  (void)fate_do(world, kind, 0, late_ms);
+}
+
+static void draw_topics(struct world* world) {
+  bool more = fate_below(world, 2) == 0;
+  uint64_t share = 1 + fate_below(world, 4);
+  uint64_t chosen = 0;
+  for (size_t i = WORLD_TOPICS_KEPT; i < WORLD_TOPICS; i++) {
+    if (fate_below(world, 4) < share) chosen |= UINT64_C(1) << i;
+  }
+  (void)fate_do(world, more ? FATE_MORE : FATE_LESS, chosen, 0);
+}
+
+static void draw_plain(struct world* world, enum fate_kind kind) {
+  if (world->plan.calm || fate_knows(world, kind)) {
+    (void)fate_do(world, kind, 0, 0);
   }
 }
 
-static void user_hurry(struct world* world) {
-  override(world);
-  user_command(world, GCN__COMMAND_HURRY);
-}
-
-static void user_pause(struct world* world) {
-  gcn__engine_pause(world->engine, true, world->now_ms);
-  if (world->resume_ms == GCN__NEVER) world->paused_ms = world->now_ms;
-  world->resume_ms = world->now_ms + world_below(world, 90 * 1000);
-}
-
 static void fickle(struct world* world, uint64_t choice) {
-  if (choice < 2 && !world->plan.calm) user_stop(world);
-  if (choice >= 2 && choice < 5) user_start(world);
-  if (choice >= 5 && choice < 9) user_topics(world);
-  if (choice == 9) user_hurry(world);
-  if (choice >= 10 && choice < 12) user_command(world, GCN__COMMAND_ROTATE);
+  if (choice < 2 && !world->plan.calm) draw_plain(world, FATE_STOP);
+  if (choice >= 2 && choice < 5) draw_plain(world, FATE_START);
+  if (choice >= 5 && choice < 9) draw_topics(world);
+  if (choice == 9) draw_plain(world, FATE_HURRY);
+  if (choice >= 10 && choice < 12) draw_plain(world, FATE_ROTATE);
 }
 
 void user_whim(struct world* world) {
   if (world->desire == GCN__DESIRE_CLOSED) return; /* nothing more to say */
-  uint64_t choice = world_below(world, 16);
-  world_say(world, "whim %llu", (unsigned long long)choice);
+  uint64_t choice = fate_below(world, 16);
   if (world_has(world, WORLD_FICKLE)) fickle(world, choice);
   if (world_has(world, WORLD_SECRETS) && choice >= 12 && choice < 14) {
-    change_credentials(world);
+    draw_credentials(world);
   }
-  if (world_has(world, WORLD_PAUSES) && choice >= 14) user_pause(world);
+  bool pauses = world_has(world, WORLD_PAUSES) && fate_knows(world, FATE_PAUSE);
+  if (pauses && choice >= 14) {
+    (void)fate_do(world, FATE_PAUSE, 0, fate_below(world, 90 * 1000));
+  }
 }
 
 void user_whim_in_callback(struct world* world) {
-  if (world->plan.calm || world->plan.resets || world->plan.expiry) return;
+  world->fate.effects++;
   if (world->flow != NULL && world->flow->mute) return;
-  if (world_below(world, 1000) < (world->plan.days > 0 ? 1 : 5)) {
+  world->fate.in_callback = true;
+  if (fate_is_led(world)) {
+    fate_leads_callback(world);
+  } else if (!world->plan.calm && !world->plan.resets && !world->plan.expiry &&
+             fate_below(world, 1000) < (world->plan.days > 0 ? 1 : 5)) {
     user_whim(world);
   }
+  world->fate.in_callback = false;
 }
 
-/* A peer input that no byte produced: the table must be total. */
-static void inject_input(struct world* world, struct gcn__conn* conn) {
-  enum gcn__state state = conn->session.state;
-  bool linked = state >= GCN__STATE_CONNECTING && state <= GCN__STATE_STREAMING;
-  linked = linked || state == GCN__STATE_CLOSING;
-  enum gcn__input input = (enum gcn__input)world_between(
-      world, GCN__INPUT_WEATHER, GCN__INPUT_UNSUBSCRIBED);
-  /* A sign of life that no byte carried would be a lie about the gap. */
-  bool lie = state == GCN__STATE_STREAMING &&
-             (input == GCN__INPUT_HEARTBEAT || input == GCN__INPUT_GARBAGE);
-  /* Only the engine's reader can say which event. */
-  bool empty = input == GCN__INPUT_EVENT && state != GCN__STATE_CONNECTING &&
-               state != GCN__STATE_CLOSING;
+static void draw_input(struct world* world, unsigned slot) {
+  const struct gcn__conn* conn = world->engine->conns[slot];
+  uint64_t input =
+      fate_between(world, GCN__INPUT_WEATHER, GCN__INPUT_UNSUBSCRIBED);
   /* The start came to nothing: so there was one. */
   bool unread = world->flow != NULL && world->desire == GCN__DESIRE_STREAMING &&
-                world_below(world, 8) == 0;
+                fate_below(world, 8) == 0;
   if (unread) input = GCN__INPUT_UNREADABLE;
   /* As if a successor took over that very moment. */
-  if (state == GCN__STATE_CLOSING && world_below(world, 8) == 0) {
-    input = GCN__INPUT_RETIRE;
-  }
-  bool pending = conn->commands != 0 || conn->inbox_count != 0 ||
-                 gcn__engine_busy(world->engine);
-  if (!linked || lie || empty || pending) return;
-  world_say(world, "out of nowhere: %s", gcn__input_name(input));
-  gcn__failure_clear(&conn->failure);
-  gcn__engine_woken(world->engine, world->now_ms);
-  gcn__conn_post(conn, input);
-  if (world->flow != NULL) flow_interrupts(world);
-  if (input == GCN__INPUT_REFUSED) world->right_secret = false;
+  bool closing = conn->session.state == GCN__STATE_CLOSING;
+  if (closing && fate_below(world, 8) == 0) input = GCN__INPUT_RETIRE;
+  (void)fate_do(world, FATE_INPUT, slot, input);
 }
 
 void user_injects(struct world* world) {
   unsigned slot = 0;
-  struct gcn__conn* conn;
-  while ((conn = gcn__engine_conn(world->engine, &slot)) != NULL) {
-    if (world_below(world, 3) > 0) inject_input(world, conn);
+  while (gcn__engine_conn(world->engine, &slot) != NULL) {
+    if (fate_below(world, 3) > 0) draw_input(world, slot - 1);
   }
 }
 
@@ -189,55 +146,57 @@ static bool brief(const struct world* world) {
 }
 
 static uint64_t next_whim(struct world* world) {
-  if (world->plan.days > 0) return world_between(world, 50, 12 * HOUR_MS);
+  if (world->plan.days > 0) return fate_between(world, 50, 12 * HOUR_MS);
   /* A rotation is over before the next one is wanted. */
   if (world->plan.resets) {
-    return world_between(world, 2 * MINUTE_MS, 3 * MINUTE_MS);
+    return fate_between(world, 2 * MINUTE_MS, 3 * MINUTE_MS);
   }
   bool rare = world->plan.calm;
-  if (rare) return world_between(world, 4 * MINUTE_MS, 12 * MINUTE_MS);
-  return world_between(world, 50, 5 * MINUTE_MS);
+  if (rare) return fate_between(world, 4 * MINUTE_MS, 12 * MINUTE_MS);
+  return fate_pause(world, fate_between(world, 50, 5 * MINUTE_MS));
 }
 
 /* While all is well: the streams have to come back by themselves. */
-static void reset_streams(struct world* world) {
+bool user_resets(struct world* world) {
   const struct gcn__shard* shard = &world->engine->shards[0];
   bool rests = gcn__conn_streams(shard->primary) &&
                shard->primary->api.wire.phase == GCN__WIRE_ABSENT;
-  if (!rests) return;
+  if (!rests) return false;
   world_say(world, "all streams are reset");
   world->calls = service_calls(world);
   world->reset_connection = world->engine->connection_count;
   network_reset(world);
+  return true;
 }
 
-void user_acts(struct world* world) {
-  world->user_ms = world->now_ms + next_whim(world);
+static void draw(struct world* world) {
   if (world->flow != NULL) {
     flow_acts(world);
-    return;
-  }
-  if (world->plan.resets) {
-    reset_streams(world);
-    return;
-  }
-  if (brief(world) && world_has(world, WORLD_INJECTS) &&
-      world_below(world, 4) > 0) {
+  } else if (world->plan.resets) {
+    (void)fate_do(world, FATE_RESET_ALL, 0, 0);
+  } else if (brief(world) && world_has(world, WORLD_INJECTS) &&
+             fate_below(world, 4) > 0) {
     user_injects(world);
   } else if (world->desire == GCN__DESIRE_STOPPED &&
              !world_has(world, WORLD_FICKLE)) {
-    user_start(world);
+    (void)fate_do(world, FATE_START, 0, 0);
   } else if (world_has(world, WORLD_FAULTS | WORLD_DRIFTS) &&
-             world_below(world, 2) == 0) {
+             fate_below(world, 2) == 0) {
     service_trouble(world);
-  } else if (world_has(world, WORLD_MOVES) && world_below(world, 3) == 0) {
+  } else if (world_has(world, WORLD_MOVES) && fate_below(world, 3) == 0) {
     service_move(world, world->plan.calm);
-  } else if (world_has(world, WORLD_INJECTS) && world_below(world, 2) == 0) {
+  } else if (world_has(world, WORLD_INJECTS) && fate_below(world, 2) == 0) {
     user_injects(world);
   } else {
     user_whim(world);
   }
-  world_turn(world);
+}
+
+void user_acts(struct world* world) {
+  world->user_ms = world->now_ms + next_whim(world);
+  size_t before = fate_begin(world);
+  draw(world);
+  if (fate_acted(world, before)) world_turn(world);
 }
 
 /* The vault. */
@@ -250,6 +209,16 @@ static void put_ask(struct world* world, struct world_ask ask) {
   }
 }
 
+/* False: it never answers. */
+static bool change_mood(struct world_ask* ask, enum fate_kind kind,
+                        uint64_t late_ms) {
+  ask->at_ms += late_ms;
+  ask->fails = kind == FATE_FAILS;
+  ask->again = kind == FATE_AGAIN;
+  ask->old = kind == FATE_OLD;
+  return kind != FATE_MUTE;
+}
+
 void user_asked(struct world* world, const struct gcn__effect* effect) {
   struct world_ask ask = {
       .at_ms = world->now_ms + world_between(world, 1, 300),
@@ -257,13 +226,16 @@ void user_asked(struct world* world, const struct gcn__effect* effect) {
       .kind = effect->ask.kind,
   };
   world_say(world, "the vault is asked, %llu", (unsigned long long)ask.ticket);
-  if (world_has(world, WORLD_VAULT)) {
-    uint64_t mood = world_below(world, 10);
-    if (mood == 0) return; /* it never answers */
-    if (mood == 1) ask.at_ms += world_between(world, 5000, 30000);
-    ask.fails = mood == 2;
-    ask.again = mood == 3;
-    ask.old = mood == 4;
+  if (fate_is_led(world)) {
+    const struct fate_fault* fault = fate_vault(world);
+    if (fault != NULL && !change_mood(&ask, fault->kind, fault->b)) return;
+  } else if (world_has(world, WORLD_VAULT)) {
+    uint64_t mood = fate_below(world, 10);
+    uint64_t late_ms = mood == 1 ? fate_between(world, 5000, 30000) : 0;
+    enum fate_kind kind = (enum fate_kind)(FATE_MUTE + mood);
+    bool moody = kind <= FATE_OLD && fate_knows(world, kind);
+    if (moody) fate_note(world, kind, 0, late_ms);
+    if (moody && !change_mood(&ask, kind, late_ms)) return;
   }
   put_ask(world, ask);
 }
@@ -313,7 +285,10 @@ bool user_answers(struct world* world) {
 }
 
 uint64_t user_deadline(const struct world* world) {
-  uint64_t next_ms = gcn__time_min(world->user_ms, world->resume_ms);
+  bool led = fate_is_led(world);
+  uint64_t act_ms = led ? fate_deadline(world) : world->user_ms;
+  if (world->healed) act_ms = GCN__NEVER;
+  uint64_t next_ms = gcn__time_min(act_ms, world->resume_ms);
   next_ms = gcn__time_min(next_ms, world->secret_ms);
   if (world->flow != NULL) {
     next_ms = gcn__time_min(next_ms, flow_deadline(world));
@@ -347,7 +322,11 @@ void user_tick(struct world* world) {
   }
   if (user_answers(world)) world_turn(world);
   if (world->flow != NULL) flow_tick(world);
-  if (!world->healed && world->user_ms <= world->now_ms) user_acts(world);
+  bool led = fate_is_led(world);
+  if (!world->healed && led && fate_leads(world)) world_turn(world);
+  if (!world->healed && !led && world->user_ms <= world->now_ms) {
+    user_acts(world);
+  }
   if (world->desire == GCN__DESIRE_CLOSED) world->user_ms = GCN__NEVER;
   if (!is_refused(world)) return;
   user_start(world);

@@ -29,6 +29,8 @@ void world_break(struct world* world, const char* format, ...) {
   va_start(args, format);
   vsnprintf(world->fault + at, sizeof world->fault - (size_t)at, format, args);
   va_end(args);
+  unsigned rule = rule_of(world->fault);
+  if (rule != 0) rules_broken[rule]++;
   world_say(world, "BROKEN %s", world->fault);
 }
 
@@ -106,14 +108,20 @@ static void perform(struct world* world, const struct gcn__effect* effect) {
   case GCN__EFFECT_OPEN: open_wire(world, effect); return;
   case GCN__EFFECT_DROP: drop_wire(world, effect); return;
   case GCN__EFFECT_STATE:
-    check_state(world, &effect->transition);
+    mix(world, effect->transition.to);
+    mix(world, effect->transition.input);
+    mix(world, effect->transition.retry_in_ms);
+    check_state(world, effect);
     if (world->flow != NULL) flow_state(world, effect);
     break;
   case GCN__EFFECT_EVENT:
     mix(world, effect->event.message.size);
     check_event(world, &effect->event);
     break;
-  case GCN__EFFECT_GAP: check_gap(world, &effect->gap); break;
+  case GCN__EFFECT_GAP:
+    mix(world, effect->gap.from_ms);
+    check_gap(world, &effect->gap);
+    break;
   case GCN__EFFECT_ROTATION: check_rotation(world, &effect->rotation); break;
   case GCN__EFFECT_ASK: user_asked(world, effect); break;
   case GCN__EFFECT_TOPIC:
@@ -155,6 +163,7 @@ void world_turn(struct world* world) {
 static void heal(struct world* world) {
   world_say(world, "the world heals");
   world->healed = true;
+  world->healed_ms = world->now_ms;
   for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
     struct shard_view* view = &world->shards[i];
     view->streamed = view->state == GCN__STATE_STREAMING;
@@ -165,6 +174,7 @@ static void heal(struct world* world) {
   gcn__sim_calm(world->sim);
   network_collect(world);
   gcn__engine_pause(world->engine, false, world->now_ms);
+  if (world->resume_ms != GCN__NEVER) world->resumed_ms = world->now_ms;
   world->resume_ms = GCN__NEVER;
   if (!world->right_secret) user_credentials(world, true);
   user_start(world);
@@ -198,6 +208,7 @@ static void live_one_moment(struct world* world) {
     network_collect(world);
   if (gcn__engine_deadline(world->engine) <= world->now_ms ||
       gcn__engine_busy(world->engine)) {
+    rules_wakes(world);
     gcn__engine_woken(world->engine, world->now_ms);
     world_turn(world);
   }
@@ -214,6 +225,7 @@ static void go_to(struct world* world, uint64_t next_ms) {
   if (next_ms > world->now_ms) {
     world->now_ms = next_ms;
     world->moments = 0;
+    world->fate.effects = 0;
   }
   if (world->moments < MOMENTS_MAX) return;
   world_break(world, "a deadline that is due leads to nothing");

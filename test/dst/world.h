@@ -16,6 +16,9 @@
 #include "sim/script.h"
 #include "sim/service.h"
 
+#include "fate.h"
+#include "rules.h"
+
 #include <stdio.h>
 
 enum {
@@ -31,6 +34,7 @@ enum {
   WORLD_STREAMS_MAX = 64,
   WORLD_ANSWER_SIZE = 1024,
   WORLD_SECRET_SIZE = 40,
+  WORLD_REST_MAX = 300, /* requests in a minute, of all tokens together */
 };
 
 /* Which kinds of trouble this seed knows (swarm testing). */
@@ -66,6 +70,9 @@ struct world_plan {
   bool manners;  /* one endpoint asks to wait, or a long outage; no more */
   bool stream;   /* the stream dialect; it knows the length and ... */
   bool expiry;   /* ... tokens of 30 s and resets: nothing may be missed */
+  bool whole;    /* no bytes are cut */
+  bool planted;  /* the world loses an event after a burst and a pause */
+  struct fate_script* script; /* led by it; NULL: by the seed */
 };
 
 struct link {
@@ -85,7 +92,10 @@ struct link {
   struct gcn__buf down;
   bool eof_down; /* the service closed: EOF after `down` */
   bool reset_down;
-  bool fin_up; /* the engine closed in order */
+  bool fin_up;       /* the engine closed in order */
+  bool asked;        /* a request is on its way, and not answered */
+  bool said_goodbye; /* a Close frame was sent */
+  bool watched;      /* its silence has not been judged yet */
   struct gcn__sim_conn* conn;
 
   /* what went over it */
@@ -102,8 +112,9 @@ struct link {
 
 /* What is known of a wire's latest connection, also after its end. */
 struct wire_view {
-  uint64_t channel; /* hash of the one it was upgraded to; 0: none */
-  uint64_t bearer;  /* hash of the token that it was upgraded with; or 0 */
+  uint64_t channel;  /* hash of the one it was upgraded to; 0: none */
+  uint64_t heard_ms; /* when bytes of it were last handed over */
+  uint64_t bearer;   /* hash of the token that it was upgraded with; or 0 */
 };
 
 /* A channel whose topics the service confirmed. */
@@ -122,6 +133,7 @@ struct shard_view {
   bool streamed; /* since the world healed */
   uint64_t stream_since_ms;
   uint64_t failures;
+  unsigned loops;       /* back to AUTHENTICATING within the attempt */
   uint64_t retry_at_ms; /* told by the last BACKING_OFF */
   uint64_t first_stream_ms;
   uint64_t left_ms;       /* when its last stream ended */
@@ -159,6 +171,9 @@ struct world {
   uint64_t seed;
   struct world_plan plan;
   struct gcn__rng rng;
+  struct fate fate;
+  struct gcn__rng shears; /* where bytes are cut */
+  unsigned planted; /* a bug of the world's own, for the test of shrinking */
   uint64_t now_ms;
   uint64_t tempo;    /* heartbeats and all that hangs on them, times this */
   uint64_t heal_ms;  /* from then on no new trouble */
@@ -206,6 +221,8 @@ struct world {
   uint64_t floors_ms[GCN__WIRE_STREAM];          /* login, API: asked to wait */
   uint64_t asked_until_ms; /* the latest moment that any answer asked for */
   uint64_t client_sequence;
+  uint64_t told_count;   /* events that this client was told, ... */
+  uint64_t copy_count;   /* ... and put on open streams meanwhile */
   uint64_t rejected[64]; /* hashes of rejected tokens, a ring */
   unsigned rejected_count;
   uint64_t accused; /* a 401 names it; 0: none */
@@ -222,7 +239,15 @@ struct world {
   uint64_t limit_ms;         /* manners: when the trouble begins */
   uint64_t turns;
   unsigned moments; /* since the clock moved */
-  char fault[512];  /* the first broken promise; "" if none */
+  uint64_t healed_ms;
+  uint64_t wakes;   /* for timers alone, while all is well */
+  uint64_t idle_ms; /* since when they are counted; 0: not yet */
+  uint64_t rest_ms[WORLD_REST_MAX]; /* when requests came, a ring */
+  uint64_t rest_count;
+  bool searches;   /* freed blocks are looked through for secrets */
+  bool gone;       /* CLOSED has been told */
+  bool stuck;      /* frames that do not end were sent: no signs of life */
+  char fault[512]; /* the first broken promise; "" if none */
 };
 
 /* Cells met, over all worlds of the process. */
@@ -260,6 +285,8 @@ void world_watch(struct world* world);
 
 /* user.c */
 void user_command(struct world* world, unsigned bits);
+void user_overrides(struct world* world);
+bool user_resets(struct world* world);
 void user_start(struct world* world);
 void user_credentials(struct world* world, bool right);
 void user_whim(struct world* world);
@@ -275,8 +302,12 @@ uint64_t user_deadline(const struct world* world);
 void user_tick(struct world* world);
 
 /* service.c */
+/* These draw a fault. */
 void service_trouble(struct world* world);
 void service_move(struct world* world, bool calm);
+/* The numbers of the service's rules in the tally; the stream dialect's begin
+ * there, too. */
+enum { SERVICE_RULES = FATE_KINDS };
 void service_rotate_secret(struct world* world);
 void service_inject(struct world* world, const char* rule);
 void service_event(void* ctx, const struct gcn__sim_event* event);
@@ -290,7 +321,7 @@ bool service_login(struct world* world, char* token, size_t size,
                    double* life_s);
 
 /* check.c: the promises, each where it can be seen. */
-void check_state(struct world* world, const struct gcn__transition* change);
+void check_state(struct world* world, const struct gcn__effect* effect);
 void check_event(struct world* world, const struct gcn__event* event);
 void check_gap(struct world* world, const struct gcn__gap* gap);
 void check_rotation(struct world* world, const struct gcn__rotation* rotation);
@@ -314,8 +345,23 @@ void check_token(struct world* world);
 /* P9: this token goes out over the link. */
 void check_bearer_hash(struct world* world, struct link* link, uint64_t hash);
 
+/* rules.c: the invariants of FAULTS.md that are no promise of gcnotify.h. */
+void rules_change(struct world* world, const struct gcn__effect* effect);
+void rules_turn(struct world* world);
+void rules_request(struct world* world, struct link* link);
+void rules_call(struct world* world);
+void rules_upgraded(struct world* world, const struct link* link);
+void rules_frames(struct world* world, struct link* link,
+                  struct gcn__span bytes);
+void rules_wakes(struct world* world);
+void rules_healed(struct world* world, unsigned shard);
+void rules_freed(struct world* world, const void* block, size_t size);
+void rules_end(struct world* world);
+
 /* manners.c: the script of such a life, and the service's judgement. */
 void manners_begin(struct world* world);
+void manners_settings(const struct world* world,
+                      struct gcn__settings* settings);
 void manners_end(struct world* world);
 
 /* network.c */

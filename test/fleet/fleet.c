@@ -221,6 +221,8 @@ static struct gcn__settings settings_of(const struct fleet_policy* policy) {
   struct gcn__settings settings = GCN__SETTINGS_DEFAULT;
   if (policy->first_ms != 0) settings.retry_first_ms = policy->first_ms;
   if (policy->base_ms != 0) settings.retry_base_ms = policy->base_ms;
+  if (policy->cap_ms != 0) settings.retry_cap_ms = policy->cap_ms;
+  if (policy->equal_jitter) settings.retry_jitter = GCN__JITTER_EQUAL;
   if (policy->wait == NULL) return settings;
   settings.retry_floor_ms = DAY_MS;
   settings.retry_cap_ms = DAY_MS;

@@ -31,6 +31,8 @@ struct fleet_policy {
   uint64_t streams_per_process; /* more than one share a pace */
   uint64_t first_ms;            /* retry_first_ms; 0: the default */
   uint64_t base_ms;             /* retry_base_ms; likewise */
+  uint64_t cap_ms;              /* retry_cap_ms; likewise */
+  bool equal_jitter;            /* of section 8.2 of FAULTS.md */
 };
 
 struct fleet_report {

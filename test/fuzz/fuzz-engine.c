@@ -2,9 +2,10 @@
 /*
  * The whole engine against a peer that says anything at any time.
  *
- * The first byte of the input says what kind of client it is; the rest is a
- * list of operations: good answers, raw bytes, time, user calls, answers to
- * what the user is asked, broken links, on any of several connections.
+ * The first byte of the input says what kind of client it is and which dialect
+ * it speaks; the rest is a list of operations: good and bad answers, raw bytes,
+ * frames, time, user calls, answers to what the user is asked, broken links, on
+ * any of several connections.
  * Whatever comes, the engine must come to rest after each of them, stay within
  * its memory, keep a deadline armed while it is wanted, and close when asked.
  */
@@ -28,6 +29,8 @@ enum kind {
   PROXY = 1 << 3,
   PARTS = 1 << 4,       /* of topics requests */
   SHORT_LIVED = 1 << 5, /* tokens and channels */
+  STREAM = 1 << 6,      /* the stream dialect; its shape by PINGS, PARTS ... */
+  SHAPE = 1 << 7,
 };
 
 enum operation {
@@ -40,6 +43,8 @@ enum operation {
   FOCUS,       /* connection: the operations that follow are about it */
   REPLY,       /* kind */
   WISH,        /* kind */
+  STATUS,      /* which: an answer that is no good one, to whatever is asked */
+  FRAME,       /* which: control frames, a pong to the last ping among them */
   OPERATION_COUNT,
 };
 
@@ -53,6 +58,8 @@ enum wish {
   NEW_CREDENTIALS,
   EXCUSE,
   SLEEP,
+  UNREADABLE,
+  RESTORE,
   WISH_COUNT,
 };
 
@@ -65,6 +72,8 @@ struct peer {
   uint64_t ticket;
   uint64_t now_ms;
   uint64_t heap;
+  char sent[32]; /* the end of what the stream sent last */
+  size_t sent_size;
 };
 
 static void* counted(void* ctx, void* ptr, size_t old_size, size_t new_size) {
@@ -113,6 +122,13 @@ static void check_deadline(const struct peer* peer) {
   if (!rests && gcn__engine_deadline(engine) == GCN__NEVER) abort();
 }
 
+static void note_sent(struct peer* peer, struct gcn__span out) {
+  size_t most = sizeof peer->sent;
+  if (out.size > most) out = gcn__span_skip(out, out.size - most);
+  memcpy(peer->sent, out.data, out.size);
+  peer->sent_size = out.size;
+}
+
 static void drain(struct peer* peer) {
   struct gcn__effect effect;
   unsigned turns = 0;
@@ -124,7 +140,9 @@ static void drain(struct peer* peer) {
   for (int i = 0; i < GCN__WIRE_COUNT; i++) {
     enum gcn__wire_index wire = (enum gcn__wire_index)i;
     struct gcn__span out = gcn__engine_output(peer->engine, wire);
-    if (out.size > 0) gcn__engine_sent(peer->engine, wire, out.size);
+    if (out.size == 0) continue;
+    if (wire == GCN__WIRE_STREAM) note_sent(peer, out);
+    gcn__engine_sent(peer->engine, wire, out.size);
   }
   check_deadline(peer);
 }
@@ -169,6 +187,20 @@ static const char* body_of(enum gcn__op op) {
   return "{}";
 }
 
+/* ... and those of the stream dialect, which reuses the operations. */
+static const char* stream_body_of(enum gcn__op op) {
+  switch (op) {
+  case GCN__OP_TOKEN: return body_of(op);
+  case GCN__OP_CHANNEL:
+  case GCN__OP_TOPICS:
+    return "{\"accessToken\":\"ticket\",\"expiresIn\":86400,"
+           "\"subscriptionId\":\"s-1\",\"id\":\"s-1\"}";
+  default: break;
+  }
+  return "{\"subscriptions\":[{\"event\":\"v2.a\",\"status\":\"ACTIVE\"},"
+         "{\"event\":\"v2.b\",\"status\":\"DENIED\",\"reason\":\"r\"}]}";
+}
+
 static void answer(struct peer* peer, enum gcn__wire_index wire) {
   char text[1024];
   const struct gcn__line* line = gcn__engine_line(peer->engine, wire);
@@ -183,12 +215,50 @@ static void answer(struct peer* peer, enum gcn__wire_index wire) {
              "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
              line->conn->ws_accept);
   } else {
-    const char* body = body_of(line->call.op);
+    bool flows = gcn__engine_flows(peer->engine);
+    enum gcn__op op = line->call.op;
+    const char* body = flows ? stream_body_of(op) : body_of(op);
     snprintf(text, sizeof text,
              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\n\r\n%s",
              strlen(body), body);
   }
+  feed(peer, wire, gcn__span_str(text));
+}
+
+static void answer_badly(struct peer* peer, enum gcn__wire_index wire,
+                         uint8_t which) {
+  static const char* const heads[] = {
+      "301 Moved\r\nLocation: http://127.0.0.1/",
+      "400 Bad Request\r\nININ-Correlation-Id: aZ-_9 \"",
+      "401 Unauthorized",
+      "403 Forbidden",
+      "404 Not Found",
+      "409 Conflict",
+      "410 Gone",
+      "429 Too Many Requests\r\nRetry-After: 7",
+      "503 X\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: 0",
+      "429 Too Many Requests\r\nRetry-After: Sun, 06 Nov 1994 08:49:47 GMT",
+      "500 Oops\r\nConnection: close",
+      "200 OK",
+      "204 No Content",
+      "426 Upgrade Required",
+  };
+  static const char* const bodies[] = {
+      "",
+      "{\"error\":\"invalid_client\"}",
+      "{\"resumed\":false,\"code\":\"x\"}",
+      "{\"errors\":[\"some secret thing\",{\"message\":\"m\"}]}",
+      "<html>",
+      "{}",
+      "{\"entities\":[{\"id\":\"v2.b\"},3]}",
+      "{\"id\":\"c\",\"connectUri\":\"wss://elsewhere.test/\"}",
+  };
+  char text[512];
+  const char* body = bodies[which / 16 % 8];
+  snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s",
+           heads[which % 14], strlen(body), body);
+  if (gcn__engine_line(peer->engine, wire) == NULL) return;
   feed(peer, wire, gcn__span_str(text));
 }
 
@@ -207,6 +277,46 @@ static void send_text(struct peer* peer, struct gcn__span payload) {
   memcpy(frame + 2, payload.data, payload.size);
   feed(peer, wire_of(peer, GCN__WIRE_STREAM),
        gcn__span(frame, payload.size + 2));
+}
+
+/* A pong to what was sent last, if that was a ping of four or eight bytes: the
+ * mask is the constant that `fill` writes. */
+static void send_pong(struct peer* peer, size_t size) {
+  char frame[2 + 8] = {(char)0x8a, (char)size};
+  if (peer->sent_size < size) return;
+  const char* masked = peer->sent + peer->sent_size - size;
+  for (size_t i = 0; i < size; i++)
+    frame[2 + i] = (char)(masked[i] ^ 0x5a);
+  feed(peer, wire_of(peer, GCN__WIRE_STREAM), gcn__span(frame, size + 2));
+}
+
+static void send_frame(struct peer* peer, uint8_t which) {
+  const struct gcn__span frames[] = {
+      GCN__SPAN("\x89\x02hi"),
+      GCN__SPAN("\x8a\x02ho"),
+      GCN__SPAN("\x88\x00"),
+      GCN__SPAN("\x88\x02\x03\xe8"),
+      GCN__SPAN("\x88\x04\x11\x4d\x31\x32"), /* 4429 "12" */
+      GCN__SPAN("\x88\x02\x11\x3a"),         /* 4410 */
+      GCN__SPAN("\x88\x02\x03\xf0"),         /* 1008 */
+      GCN__SPAN("\x88\x03\x01\x90x"),        /* 400 */
+      GCN__SPAN("\x82\x01x"),
+      GCN__SPAN("\x01\x01{"),
+      GCN__SPAN("\x80\x01}"),
+      GCN__SPAN("\x81\x1c{\"lastEventId\":\"\",\"events\":[]"),
+      GCN__SPAN(
+          "\x81\x2d{\"lastEventId\":\"e1\",\"events\":[{\"event\":\"v2.a\"}]"
+          "}"),
+      GCN__SPAN("\x81\x11{\"resumed\":false} "),
+      GCN__SPAN("\x81\x14{\"errors\":[\"gone\"]}  "),
+  };
+  size_t count = sizeof frames / sizeof frames[0];
+  size_t at = which % (count + 2);
+  if (at >= count) {
+    send_pong(peer, at == count ? 4 : 8);
+  } else {
+    feed(peer, wire_of(peer, GCN__WIRE_STREAM), frames[at]);
+  }
 }
 
 static void pass_time(struct peer* peer, uint8_t amount) {
@@ -242,6 +352,17 @@ static void give(struct peer* peer, const char* id) {
   gcn__engine_command(peer->engine, GCN__COMMAND_CREDENTIALS, peer->now_ms);
 }
 
+/* What a checkpoint would say of it, whenever. */
+static void look(struct gcn__engine* engine) {
+  unsigned char digest[GCN__ENGINE_SALT_SIZE];
+  for (unsigned i = 0; i <= GCN__SHARD_COUNT_MAX; i++) {
+    struct gcn__standing standing = gcn__engine_standing(engine, i);
+    if (standing.channel_id.size > GCN__CHANNEL_ID_SIZE_MAX) abort();
+    if (i < GCN__SHARD_COUNT_MAX && standing.used)
+      gcn__engine_topics_digest(engine, i, digest);
+  }
+}
+
 static void wish(struct peer* peer, uint8_t value) {
   struct gcn__engine* engine = peer->engine;
   uint64_t now_ms = peer->now_ms;
@@ -255,6 +376,10 @@ static void wish(struct peer* peer, uint8_t value) {
   case NEW_CREDENTIALS: give(peer, "other"); break;
   case EXCUSE: gcn__engine_excuse(engine, now_ms); break;
   case SLEEP: gcn__engine_slept(engine, 60000, now_ms); break;
+  case UNREADABLE:
+    gcn__engine_unreadable(engine, GCN_ECONFIG, "no store", now_ms);
+    break;
+  case RESTORE: look(engine); break;
   case WISH_COUNT: break;
   }
   drain(peer);
@@ -279,11 +404,14 @@ static void reply(struct peer* peer, uint8_t value) {
   drain(peer);
 }
 
-static void end_link(struct peer* peer, enum gcn__wire_index wire) {
+static void end_link(struct peer* peer, enum gcn__wire_index wire,
+                     uint8_t value) {
   if (!peer->opened[wire]) return;
   peer->opened[wire] = false;
   peer->linked[wire] = false;
-  gcn__engine_ended(peer->engine, wire, -104, GCN__LAYER_TCP, "reset",
+  bool quietly = (value & 64) != 0;
+  gcn__engine_ended(peer->engine, wire, quietly ? GCN__EOF : -104,
+                    value & 32 ? GCN__LAYER_DNS : GCN__LAYER_TCP, "reset",
                     peer->now_ms);
   drain(peer);
 }
@@ -308,10 +436,12 @@ static void operate(struct peer* peer, struct gcn__span* input) {
     break;
   case PASS_TIME: pass_time(peer, value); break;
   case USER_CALL: user_call(peer, value); break;
-  case END_LINK: end_link(peer, wire); break;
+  case END_LINK: end_link(peer, wire, value); break;
   case FOCUS: peer->slot = value % CONN_COUNT; break;
   case REPLY: reply(peer, value); break;
   case WISH: wish(peer, value); break;
+  case STATUS: answer_badly(peer, wire, value / 3); break;
+  case FRAME: send_frame(peer, value); break;
   case OPERATION_COUNT: break;
   }
   link_all(peer);
@@ -339,9 +469,34 @@ static struct gcn__settings settings_of(uint8_t kind) {
   return settings;
 }
 
+static struct gcn__shape shape_of(uint8_t kind) {
+  unsigned preset = (kind & PINGS ? 1u : 0) + (kind & PARTS ? 2u : 0) +
+                    (kind & SHAPE ? 4u : 0);
+  return gcn__shape_of((enum gcn__preset)(preset % GCN__PRESET_COUNT));
+}
+
+/* A run before this one left something behind. */
+static void restore(struct peer* peer, uint8_t kind) {
+  static const unsigned char salt[GCN__ENGINE_SALT_SIZE] = {1};
+  const struct gcn__restored shards[] = {
+      {.shard = 0,
+       .position = kind & STREAM ? GCN__SPAN("e0") : gcn__span(NULL, 0),
+       .good_ago_ms = 500,
+       .must_tell = (kind & PINGS) != 0,
+       .channel_id = kind & STREAM ? gcn__span(NULL, 0) : GCN__SPAN("c0"),
+       .connect_uri = GCN__SPAN("ws://127.0.0.1:1/c0"),
+       .channel_left_ms = 3600000},
+      {.shard = 2, .good_ago_ms = UINT64_MAX},
+  };
+  size_t count = sizeof shards / sizeof shards[0];
+  if (gcn__engine_restore(peer->engine, salt, shards, count, peer->now_ms) != 0)
+    abort();
+}
+
 static bool make_engine(struct peer* peer, uint8_t kind,
                         const struct gcn__proxy_env* proxies) {
   const bool asks = (kind & (ASKS_CREDENTIALS | ASKS_TOKEN)) != 0;
+  const struct gcn__shape shape = shape_of(kind);
   const struct gcn__engine_options options = {
       .mem = {counted, peer},
       .settings = settings_of(kind),
@@ -356,6 +511,8 @@ static bool make_engine(struct peer* peer, uint8_t kind,
       .plaintext = true,
       .asks_credentials = (kind & ASKS_CREDENTIALS) != 0,
       .asks_token = (kind & ASKS_TOKEN) != 0,
+      .shape = kind & STREAM ? &shape : NULL,
+      .keys = (kind & SHORT_LIVED) != 0,
   };
   return gcn__engine_new(&options, &peer->engine) == 0;
 }
@@ -367,6 +524,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const char* name = "v2.a";
   if (size == 0 || !make_engine(&peer, data[0], &proxies)) return 0;
   if (gcn__engine_topics_add(peer.engine, &name, 1) != 0) abort();
+  if ((data[0] & (SHORT_LIVED | SHAPE)) == SHAPE) restore(&peer, data[0]);
   gcn__engine_command(peer.engine, GCN__COMMAND_START, peer.now_ms);
   drain(&peer);
   link_all(&peer);

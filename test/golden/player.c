@@ -115,6 +115,31 @@ void player_preset(struct player* player, const char* name) {
   player->options.settings.ping_ms = 30000; /* as the client has it */
 }
 
+static const char* keep_text(struct player* player, const char* value) {
+  assert_true(player->shape_text_count < PLAYER_SHAPE_TEXTS_MAX);
+  char* text = player->shape_texts[player->shape_text_count++];
+  snprintf(text, sizeof player->shape_texts[0], "%s", value);
+  return text;
+}
+
+void player_shape(struct player* player, const char* name, const char* value) {
+  struct gcn__shape* shape = &player->shape;
+  assert_null(player->engine);
+  assert_non_null(player->options.shape);
+  uint64_t number = strtoul(value, NULL, 10);
+  const char* text = strcmp(value, "-") == 0 ? "" : keep_text(player, value);
+  if (strcmp(name, "resume_param") == 0) {
+    shape->resume_param = text;
+  } else if (strcmp(name, "preflight_path") == 0) {
+    shape->preflight_path = text;
+  } else if (strcmp(name, "batch_count_max") == 0) {
+    shape->batch_count_max = number;
+  } else {
+    assert_string_equal(name, "url_size_max");
+    shape->url_size_max = number;
+  }
+}
+
 void player_proxy(struct player* player, const char* text) {
   assert_null(player->engine);
   snprintf(player->proxy_text, sizeof player->proxy_text, "%s", text);
@@ -143,13 +168,33 @@ void player_deinit(struct player* player) {
   free(player->log_text);
 }
 
+/* A link that takes a byte at a time sees the same bytes. */
+static void send_by_bytes(struct player* player, enum gcn__wire_index wire,
+                          char* copy, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    struct gcn__span bytes = gcn__engine_output(player->engine, wire);
+    assert_true(bytes.size >= size - i);
+    copy[i] = bytes.data[0];
+    gcn__engine_sent(player->engine, wire, 1);
+  }
+}
+
 static void take_output(struct player* player, enum gcn__wire_index wire) {
   struct gcn__span bytes = gcn__engine_output(player->engine, wire);
   if (bytes.size == 0) return;
   assert_int_equal(player->links[wire], LINK_UP);
   char name[NAME_SIZE];
-  print_sent(player->sends[wire], name_wire(wire, name), bytes);
-  gcn__engine_sent(player->engine, wire, bytes.size);
+  if (player->cut == CUT_WHOLE) {
+    print_sent(player->sends[wire], name_wire(wire, name), bytes);
+    gcn__engine_sent(player->engine, wire, bytes.size);
+    return;
+  }
+  char* copy = malloc(bytes.size);
+  assert_non_null(copy);
+  send_by_bytes(player, wire, copy, bytes.size);
+  print_sent(player->sends[wire], name_wire(wire, name),
+             gcn__span(copy, bytes.size));
+  free(copy);
 }
 
 /* Of many verdicts that are alike only the first are told one by one. */
@@ -376,6 +421,11 @@ void player_pause(struct player* player, bool paused) {
 
 void player_excuse(struct player* player) {
   gcn__engine_excuse(player->engine, player->now_ms);
+  run(player);
+}
+
+void player_slept(struct player* player, uint64_t slept_ms) {
+  gcn__engine_slept(player->engine, slept_ms, player->now_ms);
   run(player);
 }
 

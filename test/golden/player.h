@@ -14,7 +14,8 @@
 
 #include <stdio.h>
 
-/* How the bytes of one `received` are cut. */
+/* How the bytes of one `received` are cut; but for WHOLE, what is sent goes out
+ * byte by byte. */
 enum cut { CUT_WHOLE, CUT_BYTES, CUT_RANDOM, CUT_COUNT };
 
 enum link_phase { LINK_NONE, LINK_OPENING, LINK_UP };
@@ -26,13 +27,15 @@ struct player_reaction {
   unsigned commands;
 };
 
-enum { PLAYER_REACTIONS_MAX = 4 };
+enum { PLAYER_REACTIONS_MAX = 4, PLAYER_SHAPE_TEXTS_MAX = 4 };
 
 struct player {
   struct gcn__engine* engine; /* NULL until the first fact */
   struct gcn__engine_options options;
   struct gcn__proxy_env proxies;
   struct gcn__shape shape; /* of the stream dialect */
+  char shape_texts[PLAYER_SHAPE_TEXTS_MAX][100];
+  size_t shape_text_count;
   char proxy_text[200];
   uint64_t tickets[2]; /* of the last question, and of the one before */
   unsigned alike;      /* verdicts of one kind in a row */
@@ -70,6 +73,8 @@ void player_deinit(struct player* player);
 void player_set(struct player* player, const char* name, uint64_t value);
 void player_proxy(struct player* player, const char* text);
 void player_preset(struct player* player, const char* name);
+/* A member of the preset's shape, after the preset. */
+void player_shape(struct player* player, const char* name, const char* value);
 void player_asks(struct player* player, enum gcn__ask_kind kind);
 /* Makes the engine, if there is none yet. */
 void player_begin(struct player* player);
@@ -103,6 +108,7 @@ void player_wait(struct player* player, uint64_t delay_ms);
 bool player_wait_deadline(struct player* player);
 void player_pause(struct player* player, bool paused);
 void player_excuse(struct player* player);
+void player_slept(struct player* player, uint64_t slept_ms);
 
 /* What was noted since the last call, each line begun by "> "; free(). */
 char* player_notes(struct player* player);

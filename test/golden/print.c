@@ -30,6 +30,8 @@ static const char* error_name(int error) {
   case GCN__ENOMEM: return "ENOMEM";
   case GCN__EINVAL: return "EINVAL";
   case GCN__ECONNRESET: return "ECONNRESET";
+  case GCN__EADDRNOTAVAIL: return "EADDRNOTAVAIL";
+  case GCN__EMFILE: return "EMFILE";
   case -ECONNREFUSED: return "ECONNREFUSED";
   default: return "?";
   }

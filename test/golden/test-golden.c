@@ -13,7 +13,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-enum { PATH_SIZE = 4096, NAME_SIZE = 300, COUNT_MAX = 600 };
+enum { PATH_SIZE = 4096, NAME_SIZE = 300, COUNT_MAX = 1200 };
 
 struct scenario {
   char directory[PATH_SIZE];

@@ -382,20 +382,27 @@ static void play_linked(struct reader* reader, const char* words) {
 }
 
 static void play_ended(struct reader* reader, const char* words) {
+  static const struct {
+    const char* name;
+    int code;
+    const char* text;
+  } ends[] = {
+      {"-104", GCN__ECONNRESET, "connection reset by peer"},
+      {"ECONNRESET", GCN__ECONNRESET, "connection reset by peer"},
+      {"EOF", GCN__EOF, "end of file"},
+      {"ECONNREFUSED", -ECONNREFUSED, "connection refused"},
+      {"EADDRNOTAVAIL", GCN__EADDRNOTAVAIL, "address not available"},
+      {"EMFILE", GCN__EMFILE, "too many open files"},
+      {"ENFILE", GCN__ENFILE, "file table overflow"},
+      {"ENOBUFS", GCN__ENOBUFS, "no buffer space available"},
+  };
   char wire[20];
   char error[20];
+  size_t i = 0;
   assert_int_equal(sscanf(words, "%19s %19s", wire, error), 2);
-  int code = GCN__ECONNRESET;
-  const char* text = "connection reset by peer";
-  if (strcmp(error, "EOF") == 0) {
-    code = GCN__EOF;
-    text = "end of file";
-  }
-  if (strcmp(error, "ECONNREFUSED") == 0) {
-    code = -ECONNREFUSED;
-    text = "connection refused";
-  }
-  player_ended(reader->player, player_wire(wire), code, text);
+  while (strcmp(ends[i].name, error) != 0)
+    assert_true(++i < sizeof ends / sizeof ends[0]);
+  player_ended(reader->player, player_wire(wire), ends[i].code, ends[i].text);
 }
 
 static void play_wait(struct reader* reader, const char* words) {
@@ -443,6 +450,10 @@ static void play_unreadable(struct reader* reader, const char* words) {
   player_unreadable(reader->player, words);
 }
 
+static void play_slept(struct reader* reader, const char* words) {
+  player_slept(reader->player, strtoul(words, NULL, 10));
+}
+
 /* What the engine is made with. */
 static bool play_option(struct reader* reader) {
   const char* words = after_word(reader->line, "set");
@@ -456,6 +467,14 @@ static bool play_option(struct reader* reader) {
   words = after_word(reader->line, "preset");
   if (words != NULL) {
     player_preset(reader->player, words);
+    return true;
+  }
+  words = after_word(reader->line, "shape");
+  if (words != NULL) {
+    char name[WORD_SIZE];
+    char value[WORD_SIZE];
+    assert_int_equal(sscanf(words, "%99s %99s", name, value), 2);
+    player_shape(reader->player, name, value);
     return true;
   }
   words = after_word(reader->line, "proxy");
@@ -494,6 +513,7 @@ static void play_fact(struct reader* reader) {
       {"react", play_react},
       {"restore", play_restore},
       {"unreadable", play_unreadable},
+      {"slept", play_slept},
   };
   for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
     const char* words = after_word(reader->line, facts[i].word);

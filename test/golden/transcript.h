@@ -7,6 +7,7 @@
  *   set ping_ms 15000            one of core/settings.h;
  *   proxy http://HOST:PORT       before the first fact, like
  *   asks credentials             or asks token
+ *   shape resume_param -         of the preset before it; "-" stands for ""
  *   subscribe v2.a v2.b          the user's wishes, each with its command; "#"
  *   unsubscribe v2.a             in "v2.#.x 1 950" stands for 1, 2, ... 950
  *   credentials ID SECRET
@@ -26,6 +27,7 @@
  *   ended api ECONNRESET         or EOF, ECONNREFUSED
  *   wait 100                     milliseconds, or "wait deadline"
  *   pause, resume, excuse
+ *   slept 60000                  the machine did, which its clock does not show
  *   hold                         what follows comes before the loop runs
  *   release                      and the loop runs
  *   react ask STOP               the user's commands, from inside the callback

@@ -28,15 +28,45 @@ static void on_watchdog(uv_timer_t* timer) {
   abort();
 }
 
+unsigned harness_slowness(void) {
+  const char* text = getenv("GCN_TEST_SLOWNESS");
+  long times = text == NULL ? 1 : strtol(text, NULL, 10);
+  return times < 1 || times > 100 ? 1 : (unsigned)times;
+}
+
 int harness_setup(void** state) {
   struct harness* harness = calloc(1, sizeof *harness);
   if (harness == NULL || uv_loop_init(&harness->loop) != 0) return -1;
   uv_timer_init(&harness->loop, &harness->watchdog);
-  uv_timer_start(&harness->watchdog, on_watchdog, PATIENCE_MS, 0);
+  uv_timer_start(&harness->watchdog, on_watchdog,
+                 (uint64_t)PATIENCE_MS * harness_slowness(), 0);
   uv_unref((uv_handle_t*)&harness->watchdog);
   harness->loop.data = harness;
   *state = &harness->loop;
   return 0;
+}
+
+/* valgrind keeps no soft limit: what can be had in spite of it is taken. */
+void harness_take_descriptors(struct no_descriptors* none) {
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &none->before), 0);
+  int lowest_free = dup(0);
+  assert_true(lowest_free >= 0);
+  close(lowest_free);
+  struct rlimit tight = none->before;
+  tight.rlim_cur = (rlim_t)lowest_free;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  for (none->filler_count = 0; none->filler_count < 512; none->filler_count++) {
+    int filler = dup(0);
+    if (filler < 0) return;
+    none->fillers[none->filler_count] = filler;
+  }
+  fail_msg("descriptors have no limit below 512: valgrind wants ulimit -n 512");
+}
+
+void harness_return_descriptors(struct no_descriptors* none) {
+  while (none->filler_count > 0)
+    close(none->fillers[--none->filler_count]);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none->before), 0);
 }
 
 void harness_until(uv_loop_t* loop, const bool* flag) {

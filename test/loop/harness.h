@@ -9,6 +9,7 @@
 #include "check.h"
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 /* cmocka's fixtures: *state becomes the loop.  The end of a test runs the loop
@@ -17,6 +18,19 @@ int harness_setup(void** state);
 int harness_teardown(void** state);
 #define LOOP_TEST(name)                                                        \
   cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
+
+/* How many times longer than usual things may take: GCN_TEST_SLOWNESS, which
+ * is set where valgrind or the thread sanitizer looks on; else 1. */
+unsigned harness_slowness(void);
+
+/* No descriptor is left for anybody, from take to return. */
+struct no_descriptors {
+  struct rlimit before;
+  int fillers[512];
+  unsigned filler_count;
+};
+void harness_take_descriptors(struct no_descriptors* none);
+void harness_return_descriptors(struct no_descriptors* none);
 
 /* Runs the loop until `*flag`; ends the program after 30 s. */
 void harness_until(uv_loop_t* loop, const bool* flag);

@@ -91,6 +91,70 @@ static void test_credentials(void** state) {
   user_finish(&user);
 }
 
+/* Every way in has the same rule: `good` tells whether they are taken. */
+static void expect_rule(const struct user* user,
+                        const gcn_credentials_t* credentials, bool good) {
+  gcn_options_t options = user_options(NULL, "http://127.0.0.1:1");
+  options.client_id = credentials->client_id;
+  options.client_secret = credentials->client_secret;
+  options.refresh_token = credentials->refresh_token;
+  options.assertion = credentials->assertion;
+  assert_int_equal(gcn_options_check(&options, NULL, 0),
+                   good ? 0 : GCN_ECONFIG);
+  gcn_client_t* client = user->client;
+  const int refused = good ? 0 : UV_EINVAL;
+  assert_int_equal(gcn_client_set_grant(client, credentials), refused);
+  /* Nobody has asked, which is found only behind the check. */
+  assert_int_equal(gcn_credentials_done(client, 1, 0, credentials, 1),
+                   good ? UV_ENOENT : UV_EINVAL);
+  if (credentials->refresh_token != NULL) return;
+  if (credentials->assertion != NULL) return;
+  assert_int_equal(gcn_client_set_credentials(client, credentials->client_id,
+                                              credentials->client_secret),
+                   refused);
+}
+
+static void test_one_rule_for_credentials(void** state) {
+  uv_loop_t* loop = *state;
+  struct user user = {.client = NULL};
+  user_new_at(&user, loop, 1);
+  char most[1025];
+  char more[1026];
+  memset(most, 'x', sizeof most);
+  memset(more, 'x', sizeof more);
+  most[sizeof most - 1] = more[sizeof more - 1] = '\0';
+  const struct {
+    gcn_credentials_t credentials;
+    bool good;
+  } rows[] = {
+      {{"a b~!", "y", NULL, NULL}, true},
+      {{most, most, NULL, NULL}, true},
+      {{NULL, "y", NULL, NULL}, false},
+      {{"", "y", NULL, NULL}, false},
+      {{" x", "y", NULL, NULL}, false},
+      {{"x ", "y", NULL, NULL}, false},
+      {{"x:y", "y", NULL, NULL}, false},
+      {{"\xc3\xbc", "y", NULL, NULL}, false},
+      {{"x\x7f", "y", NULL, NULL}, false},
+      {{"x\ty", "y", NULL, NULL}, false},
+      {{more, "y", NULL, NULL}, false},
+      {{"x", " a:\xc3\xbc ", NULL, NULL}, true},
+      {{"x", NULL, NULL, NULL}, false},
+      {{"x", "", NULL, NULL}, false},
+      {{"x", "y\n", NULL, NULL}, false},
+      {{"x", more, NULL, NULL}, false},
+      {{"x", "y", "token", "text"}, true},
+      {{"x", "y", "", NULL}, false},
+      {{"x", "y", "a\nb", NULL}, false},
+      {{"x", "y", NULL, ""}, false},
+      {{"x", "y", NULL, "a\x7f"}, false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    expect_rule(&user, &rows[i].credentials, rows[i].good);
+  }
+  user_finish(&user);
+}
+
 static void test_stats_of_any_size(void** state) {
   uv_loop_t* loop = *state;
   struct user user = {.client = NULL};
@@ -339,6 +403,7 @@ int main(void) {
       LOOP_TEST(test_topics),
       LOOP_TEST(test_topics_without_memory),
       LOOP_TEST(test_credentials),
+      LOOP_TEST(test_one_rule_for_credentials),
       LOOP_TEST(test_stats_of_any_size),
       LOOP_TEST(test_post),
       LOOP_TEST(test_close_in_a_post),

@@ -6,6 +6,7 @@
 
 #include "loop/dial.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- a resolver that does as it is told ----------------------------------- */
@@ -14,8 +15,8 @@ static struct {
   uv_getaddrinfo_t* request; /* the one that waits */
   uv_getaddrinfo_cb done;
   int start_error;
-  struct addrinfo items[8];
-  struct sockaddr_in names[8];
+  struct addrinfo items[20];
+  struct sockaddr_in names[20];
   bool freed;
 } fake;
 
@@ -201,15 +202,19 @@ static void test_slow_address_is_overtaken(void** state) {
 static void test_all_addresses_fail(void** state) {
   uv_loop_t* loop = *state;
   struct peer peer;
-  const char* const answer[] = {"127.0.0.3", "127.0.0.4", "127.0.0.5",
-                                "127.0.0.6", "127.0.0.7", "127.0.0.8",
-                                "127.0.0.1", NULL};
+  char texts[GCN__ADDRESS_COUNT_MAX][16];
+  const char* answer[GCN__ADDRESS_COUNT_MAX + 2] = {NULL};
+  for (int i = 0; i < GCN__ADDRESS_COUNT_MAX; i++) {
+    snprintf(texts[i], sizeof texts[i], "127.0.0.%d", 3 + i);
+    answer[i] = texts[i];
+  }
+  answer[GCN__ADDRESS_COUNT_MAX] = "127.0.0.1";
   peer_listen(&peer, loop, "127.0.0.1", 0, PEER_LISTENS);
   struct owner* owner = owner_new(loop);
   fake_open(owner, peer.port);
   fake_answer(answer);
   harness_until(loop, &owner->ended);
-  /* The seventh would have answered: six are the most. */
+  /* The seventeenth would have answered: sixteen are the most. */
   assert_int_equal(owner->error, UV_ECONNREFUSED);
   assert_int_equal(owner->linked_count, 0);
   owner_free(owner);

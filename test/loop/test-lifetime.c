@@ -268,10 +268,16 @@ static void test_refused_and_backing_off(void** state) {
   uv_loop_t* loop = *state;
   struct peer peer;
   struct user user = {.client = NULL};
+  char url[64];
   peer_listen(&peer, loop, "127.0.0.1", 0, PEER_LISTENS);
   uint16_t port = peer.port;
   peer_close(&peer);
-  user_new_at(&user, loop, port);
+  snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)port);
+  gcn_options_t options = user_options(&user, url);
+  options.retry_floor_ms = 300; /* it is still waiting when it is looked at */
+  options.retry_base_ms = options.retry_first_ms = 300;
+  options.retry_cap_ms = 300;
+  user_new(&user, loop, &options);
   gcn_client_start(user.client);
   harness_until(loop, &user.backing_off);
   assert_int_equal(user.failure, UV_ECONNREFUSED);

@@ -26,7 +26,8 @@ static void reset_once(struct service* service, struct user* user) {
   service_emit_many(service, 1);
   service_await_events(user, events + 1);
   uint64_t took_ms = gcn__loop_now_ms(service->loop) - begun_ms;
-  assert_in_range(took_ms, 0, FLOOR_MS + FIRST_MS + SLACK_MS);
+  assert_in_range(took_ms, 0,
+                  FLOOR_MS + FIRST_MS + SLACK_MS * harness_slowness());
   assert_int_equal(service_calls(service), calls);
   assert_int_equal(service_counters(service).upgrades, upgrades + 1);
 }
@@ -133,7 +134,7 @@ struct hole {
 static gcn_options_t hole_options(struct user* user,
                                   const struct service* service) {
   gcn_options_t options = user_options(user, service->url);
-  options.phase_ms = PHASE_MS;
+  options.phase_ms = PHASE_MS * harness_slowness();
   options.probe_ms = SILENCE_MS / 2;
   options.silence_ms = SILENCE_MS;
   options.retry_base_ms = 100000;
@@ -150,7 +151,8 @@ static void fall_in(struct service* service, const struct hole* hole,
   uint64_t took_ms = gcn__loop_now_ms(service->loop) - begun_ms;
   if (hole->streamed) {
     assert_int_equal(user->failure, GCN_ESILENT);
-    assert_in_range(took_ms, SILENCE_MS - 50, SILENCE_MS + LATE_MS);
+    assert_in_range(took_ms, SILENCE_MS - 50,
+                    SILENCE_MS + LATE_MS * harness_slowness());
     return;
   }
   assert_int_equal(user->failure, GCN_EPHASE);
@@ -158,7 +160,8 @@ static void fall_in(struct service* service, const struct hole* hole,
   assert_int_equal(user->failure_layer,
                    shaking ? GCN_LAYER_TLS : GCN_LAYER_HTTP);
   assert_int_equal(user->failure_op, hole->op);
-  assert_in_range(took_ms, PHASE_MS, PHASE_MS + LATE_MS);
+  assert_in_range(took_ms, PHASE_MS * harness_slowness(),
+                  (PHASE_MS + LATE_MS) * harness_slowness());
 }
 
 static void try_hole(uv_loop_t* loop, const struct hole* hole) {
@@ -232,7 +235,7 @@ static void test_nobody_accepts(void** state) {
   black_hole_open(&hole, "127.0.0.2", peer.port);
   snprintf(url, sizeof url, "http://127.0.0.2:%u", (unsigned)peer.port);
   gcn_options_t options = user_options(&user, url);
-  options.phase_ms = PHASE_MS;
+  options.phase_ms = PHASE_MS * harness_slowness();
   options.retry_base_ms = 100000;
   options.retry_floor_ms = options.retry_cap_ms = 100000;
   user_new(&user, loop, &options);
@@ -241,7 +244,8 @@ static void test_nobody_accepts(void** state) {
   harness_until(loop, &user.backing_off);
   uint64_t took_ms = gcn__loop_now_ms(loop) - begun_ms;
   assert_int_equal(user.failure, GCN_EPHASE);
-  assert_in_range(took_ms, PHASE_MS, PHASE_MS + LATE_MS);
+  assert_in_range(took_ms, PHASE_MS * harness_slowness(),
+                  (PHASE_MS + LATE_MS) * harness_slowness());
   user_finish(&user);
   peer_close(&peer);
   black_hole_close(&hole);
@@ -265,7 +269,8 @@ static void test_missed_pings(void** state) {
   while (user.streaming)
     uv_run(loop, UV_RUN_ONCE);
   assert_int_equal(user.failure, GCN_ESILENT);
-  assert_true(gcn__loop_now_ms(loop) - begun_ms < 200 + LATE_MS);
+  assert_true(gcn__loop_now_ms(loop) - begun_ms <
+              200 + LATE_MS * harness_slowness());
   user_finish(&user);
   service_close(&service);
 }

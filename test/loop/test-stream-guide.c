@@ -44,15 +44,17 @@ static struct stage* open_behind(struct middlebox* box, uv_loop_t* loop,
 /* A reset, and no close frame. */
 static void guide_proxy_idle_reset(void** state) {
   struct middlebox box;
-  struct stage* stage = open_behind(&box, *state, 0, 200);
+  struct stage* stage = open_behind(&box, *state, 0, 200 * harness_slowness());
   const char* topic = stage->variant->topic;
   stage->stream.latency_ms = 0;
   stage_stream(stage);
   stage_emit_many(stage, topic, 100);
   stage_await_told(stage, 100);
+  unsigned idled = 0; /* on a slow machine a second connection may idle, too */
   for (unsigned i = 1; i <= 3; i++) {
     harness_until(*state, &stage->user.backing_off);
-    assert_int_equal(box.idled, i);
+    assert_true(box.idled > idled);
+    idled = box.idled;
     assert_int_equal(stage->user.failure_layer, GCN_LAYER_TCP);
     stage_emit_many(stage, topic, 100); /* nobody is there */
     stage_await_streaming(stage);
@@ -70,8 +72,8 @@ static void guide_proxy_idle_reset(void** state) {
 static void guide_proxy_idle_swallows_the_last_batch(void** state) {
   struct middlebox box;
   struct stage* stage = open_behind(&box, *state, RATE, 60000);
-  stage->options.probe_ms = 200;
-  stage->options.silence_ms = 400;
+  stage->options.probe_ms = 200 * harness_slowness();
+  stage->options.silence_ms = 400 * harness_slowness();
   stage_stream(stage);
   stage_await_told(stage, 20);
   middlebox_swallow(&box);

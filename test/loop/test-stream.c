@@ -248,8 +248,9 @@ static void tells_batches(uv_loop_t* loop) {
   stage_emit_many(stage, current->topic, 200); /* two batches of the service */
   stage_await_told(stage, 200);
   assert_int_equal(stage->told_count, 200);
-  assert_int_equal(stage->call_most, 40);
-  assert_in_range(stage->calls, 5, 7);
+  unsigned slowness = harness_slowness(); /* a call also ends by the clock */
+  assert_in_range(stage->call_most, 40 / slowness, 40);
+  assert_in_range(stage->calls, 5, 7 * slowness);
   assert_int_equal(stage_stats(stage).batches, 2);
   stage_close(stage);
 }

@@ -4,6 +4,7 @@
  */
 #include "engine-peer.h"
 
+#include "base/err.h"
 #include "base/time.h"
 #include "check.h"
 
@@ -17,7 +18,7 @@ static int fill_zeros(void* ctx, void* data, size_t size) {
   return 0;
 }
 
-int peer_init(struct peer* peer, const struct gcn__mem* mem) {
+static int make(struct peer* peer, const struct gcn__mem* mem, bool asks) {
   *peer = (struct peer){.now_ms = BEGIN_MS};
   struct gcn__settings settings = GCN__SETTINGS_DEFAULT;
   settings.shard_names_target = 1;
@@ -31,12 +32,21 @@ int peer_init(struct peer* peer, const struct gcn__mem* mem) {
       .login_url = "http://gc.test:81",
       .api_url = "http://gc.test:82",
       .domain = "gc.test",
-      .client_id = "id",
-      .client_secret = PEER_SECRET,
+      .client_id = asks ? NULL : "id",
+      .client_secret = asks ? NULL : PEER_SECRET,
+      .asks_credentials = asks,
       .user_agent = "test",
       .plaintext = true,
   };
   return gcn__engine_new(&options, &peer->engine);
+}
+
+int peer_init(struct peer* peer, const struct gcn__mem* mem) {
+  return make(peer, mem, false);
+}
+
+int peer_init_asking(struct peer* peer, const struct gcn__mem* mem) {
+  return make(peer, mem, true);
 }
 
 void peer_deinit(struct peer* peer) {
@@ -112,14 +122,33 @@ static void serve(struct peer_link* link, struct gcn__span asked) {
   }
 }
 
+static bool asks_for(struct gcn__span asked, const char* what) {
+  return what != NULL && gcn__span_starts(asked, what);
+}
+
+static void serve_or_not(const struct peer* peer, struct peer_link* link,
+                         struct gcn__span asked) {
+  char text[PEER_ANSWER_SIZE];
+  if (link->upgraded || !asks_for(asked, peer->denied)) {
+    bool held = !link->upgraded && asks_for(asked, peer->held);
+    if (!held) serve(link, asked);
+    return;
+  }
+  static const char body[] = "{\"error\":\"invalid_client\"}";
+  int size = snprintf(text, sizeof text,
+                      "HTTP/1.1 %u No\r\nContent-Length: %zu\r\n\r\n%s",
+                      peer->status, sizeof body - 1, body);
+  say(link, text, (size_t)size);
+}
+
 static void take_output(struct peer* peer, enum gcn__wire_index wire) {
   struct gcn__span bytes = gcn__engine_output(peer->engine, wire);
   if (bytes.size == 0) return;
-  serve(&peer->links[wire], bytes);
+  serve_or_not(peer, &peer->links[wire], bytes);
   gcn__engine_sent(peer->engine, wire, bytes.size);
 }
 
-static void perform(struct peer* peer, const struct gcn__effect* effect) {
+static void obey(struct peer* peer, const struct gcn__effect* effect) {
   struct peer_link* link = &peer->links[effect->wire];
   if (effect->kind == GCN__EFFECT_OPEN) {
     assert_false(link->open); /* P6 */
@@ -133,6 +162,11 @@ static void perform(struct peer* peer, const struct gcn__effect* effect) {
   if (effect->kind == GCN__EFFECT_ROTATION) peer->rotation_count++;
   if (effect->kind != GCN__EFFECT_STATE) return;
   if (effect->transition.to == GCN__STATE_STREAMING) peer->stream_count++;
+}
+
+static void perform(struct peer* peer, const struct gcn__effect* effect) {
+  obey(peer, effect);
+  if (peer->act != NULL) peer->act(peer, effect);
 }
 
 static void run(struct peer* peer) {
@@ -207,17 +241,54 @@ static enum gcn__wire_index open_stream(const struct peer* peer) {
   return (enum gcn__wire_index)wire;
 }
 
-void peer_send_events(struct peer* peer, unsigned count) {
+static void send_event(struct peer* peer, enum gcn__wire_index wire) {
   static const char text[] = "{\"topicName\":\"v2.a\",\"eventBody\":{\"x\":1}}";
+  char frame[64] = {(char)0x81, (char)(sizeof text - 1)};
+  memcpy(frame + 2, text, sizeof text - 1);
+  gcn__engine_received(peer->engine, wire, gcn__span(frame, 1 + sizeof text),
+                       peer->now_ms);
+  run(peer);
+}
+
+void peer_send_events(struct peer* peer, unsigned count) {
   enum gcn__wire_index wire = open_stream(peer);
   if (wire >= GCN__WIRE_COUNT) return;
-  struct peer_link* link = &peer->links[wire];
-  for (unsigned i = 0; i < count && link->upgraded; i++) {
-    char frame[64] = {(char)0x81, (char)(sizeof text - 1)};
-    memcpy(frame + 2, text, sizeof text - 1);
-    gcn__engine_received(peer->engine, wire, gcn__span(frame, 1 + sizeof text),
-                         peer->now_ms);
+  for (unsigned i = 0; i < count && peer->links[wire].upgraded; i++)
+    send_event(peer, wire);
+}
+
+void peer_send_everywhere(struct peer* peer) {
+  for (int i = GCN__WIRE_STREAM; i < GCN__WIRE_COUNT; i += 2) {
+    const struct peer_link* link = &peer->links[i];
+    if (link->upgraded && !link->closing) {
+      send_event(peer, (enum gcn__wire_index)i);
+    }
+  }
+}
+
+void peer_say(struct peer* peer, const char* text) {
+  enum gcn__wire_index wire = open_stream(peer);
+  char frame[2 + 125];
+  size_t size = strlen(text);
+  if (wire >= GCN__WIRE_COUNT) return;
+  assert_in_range(size, 1, sizeof frame - 2);
+  frame[0] = (char)0x81;
+  frame[1] = (char)size;
+  memcpy(frame + 2, text, size);
+  gcn__engine_received(peer->engine, wire, gcn__span(frame, 2 + size),
+                       peer->now_ms);
+  run(peer);
+}
+
+void peer_lose(struct peer* peer, enum gcn__wire_index role) {
+  for (int i = 0; i < GCN__WIRE_COUNT; i++) {
+    enum gcn__wire_index wire = (enum gcn__wire_index)i;
+    if (gcn__wire_role(wire) != role || !peer->links[i].open) continue;
+    peer->links[i] = (struct peer_link){.open = false};
+    gcn__engine_ended(peer->engine, wire, GCN__ECONNRESET, GCN__LAYER_TCP,
+                      "reset", peer->now_ms);
     run(peer);
+    return;
   }
 }
 

@@ -30,6 +30,11 @@ struct peer_link {
 
 struct peer {
   struct gcn__engine* engine;
+  /* Told of every effect after it was performed; NULL: nobody. */
+  void (*act)(struct peer* peer, const struct gcn__effect* effect);
+  const char* held;   /* requests that begin so are not answered; NULL: none */
+  const char* denied; /* those are, by `status` */
+  unsigned status;
   uint64_t now_ms;
   struct peer_link links[GCN__WIRE_COUNT];
   uint64_t event_count;  /* told by the engine */
@@ -39,6 +44,8 @@ struct peer {
 
 /* 0, GCN__ENOMEM. */
 int peer_init(struct peer* peer, const struct gcn__mem* mem);
+/* The engine asks for its credentials, and `act` has to answer. */
+int peer_init_asking(struct peer* peer, const struct gcn__mem* mem);
 void peer_deinit(struct peer* peer);
 
 void peer_command(struct peer* peer, unsigned commands);
@@ -47,6 +54,13 @@ void peer_command(struct peer* peer, unsigned commands);
 bool peer_reach(struct peer* peer, enum gcn__state state, uint64_t limit_ms);
 /* Sends events, one by one, on one of the streams; stops early if it ends. */
 void peer_send_events(struct peer* peer, unsigned count);
+/* One event on each of the streams: a topic may have gone from one to
+ * another. */
+void peer_send_everywhere(struct peer* peer);
+/* One message on one of the streams, if there is one. */
+void peer_say(struct peer* peer, const char* text);
+/* A link of this role is lost: GCN__ECONNRESET. */
+void peer_lose(struct peer* peer, enum gcn__wire_index role);
 /* Lets time pass and answers what is asked. */
 void peer_wait(struct peer* peer, uint64_t delay_ms);
 

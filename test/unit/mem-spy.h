@@ -8,6 +8,7 @@
 
 #include "mem-probe.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 struct mem_spy {
@@ -16,12 +17,24 @@ struct mem_spy {
   size_t sighting_count;
 };
 
+/* A block may hold bytes that nobody ever wrote, and looking at those is the
+   point: the one place where the memory sanitizer must look away. */
+#if defined(__clang__)
+__attribute__((no_sanitize("memory")))
+#endif
+static inline bool
+mem_spy_sees(const char* bytes, const char* secret) {
+  while (*secret != '\0' && *bytes == *secret)
+    bytes++, secret++;
+  return *secret == '\0';
+}
+
 static inline void mem_spy_look(struct mem_spy* spy, const char* block,
                                 size_t size) {
   size_t secret_size = spy->secret == NULL ? 0 : strlen(spy->secret);
   if (block == NULL || secret_size == 0) return;
   for (size_t i = 0; i + secret_size <= size; i++) {
-    if (memcmp(block + i, spy->secret, secret_size) == 0) spy->sighting_count++;
+    if (mem_spy_sees(block + i, spy->secret)) spy->sighting_count++;
   }
 }
 

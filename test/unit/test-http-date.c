@@ -174,6 +174,47 @@ static void test_retry_after_with_odd_clocks(void** state) {
   assert_int_equal(gcn__http_retry_after(date, INT64_MAX), 0);
 }
 
+static int64_t asked_by(const char* headers) {
+  char text[512];
+  snprintf(text, sizeof text, "HTTP/1.1 429 .\r\n%sContent-Length: 0\r\n\r\n",
+           headers);
+  struct gcn__http* http = gcn__http_new(&gcn__mem_libc, GCN__HTTP_RESPONSES,
+                                         &gcn__http_limits_default);
+  assert_non_null(http);
+  struct gcn__span in = gcn__span_str(text);
+  assert_int_equal(gcn__http_read(http, &in), GCN__HTTP_DONE);
+  int64_t asked_ms = gcn__http_asked_ms(http);
+  gcn__http_free(http);
+  return asked_ms;
+}
+
+#define AT(second) "Sun, 06 Nov 1994 08:49:" second " GMT\r\n"
+
+/* FAULTS H06: of several the longest counts, and a date needs the answer's own
+ * one, of which there has to be one only. */
+static void test_asked(void** state) {
+  (void)state;
+  assert_int_equal(asked_by(""), -1);
+  assert_int_equal(asked_by("Retry-After: 7\r\n"), 7000);
+  assert_int_equal(asked_by("RETRY-AFTER:  7 \r\n"), 7000);
+  assert_int_equal(asked_by("Retry-After:\r\n"), -1);
+  assert_int_equal(asked_by("Retry-After: 1e9\r\n"), -1);
+  assert_int_equal(asked_by("Retry-After: 1\r\nRetry-After: 7\r\n"), 7000);
+  assert_int_equal(asked_by("Retry-After: 7\r\nRetry-After: 1\r\n"), 7000);
+  assert_int_equal(asked_by("Retry-After: x\r\nRetry-After: 1\r\n"), 1000);
+  assert_int_equal(asked_by("Retry-After: 1\r\nRetry-After: -5\r\n"), 1000);
+  assert_int_equal(asked_by("Retry-After: " AT("40")), -1);
+  assert_int_equal(asked_by("Date: " AT("37") "Retry-After: " AT("40")), 3000);
+  assert_int_equal(asked_by("Retry-After: " AT("40") "Date: " AT("37")), 3000);
+  assert_int_equal(asked_by("Date: " AT("37") "Retry-After: " AT("30")), 0);
+  assert_int_equal(asked_by("Date: soon\r\nRetry-After: " AT("40")), -1);
+  assert_int_equal(
+      asked_by("Date: " AT("37") "Date: " AT("39") "Retry-After: " AT("40")),
+      -1);
+  assert_int_equal(
+      asked_by("Date: " AT("37") "Date: " AT("39") "Retry-After: 5\r\n"), 5000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dates),
@@ -181,6 +222,7 @@ int main(void) {
       cmocka_unit_test(test_dates_cut_and_changed),
       cmocka_unit_test(test_retry_after),
       cmocka_unit_test(test_retry_after_with_odd_clocks),
+      cmocka_unit_test(test_asked),
   };
   return cmocka_run_group_tests_name("http-date", tests, NULL, NULL);
 }

@@ -131,6 +131,29 @@ static void test_depth(void** state) {
              "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]"));
 }
 
+/* FAULTS H19: one string of a megabyte, in each of its forms. */
+static void test_a_string_of_a_megabyte(void** state) {
+  (void)state;
+  enum { LARGE = 1024 * 1024 };
+  static char text[LARGE + 5];
+  memset(text, 'x', sizeof text);
+  memcpy(text, "[\"", 2);
+  memcpy(text + LARGE + 2, "\"]", 3);
+  struct gcn__json* root = parse(text);
+  assert_int_equal(gcn__json_string(gcn__json_at(root, 0)).size, LARGE);
+  drop(root);
+  for (size_t i = 0; i + 6 <= LARGE; i += 6)
+    memcpy(text + 2 + i, "\\u00e9", 6);
+  root = parse(text);
+  struct gcn__span value = gcn__json_string(gcn__json_at(root, 0));
+  assert_int_equal(value.size, LARGE / 6 * 2 + LARGE % 6);
+  drop(root);
+  text[LARGE] = '\xff';
+  const char* why = NULL;
+  assert_null(gcn__json_parse(gcn__span_str(text), &why));
+  assert_string_equal(why, "not UTF-8");
+}
+
 static void test_members(void** state) {
   (void)state;
   struct gcn__json* root =
@@ -461,6 +484,7 @@ int main(void) {
       cmocka_unit_test(test_accepted),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_depth),
+      cmocka_unit_test(test_a_string_of_a_megabyte),
       cmocka_unit_test(test_members),
       cmocka_unit_test(test_keys),
       cmocka_unit_test(test_absent_values),

@@ -85,7 +85,13 @@ static void test_credentials_may_be_asked_for(void** state) {
   make(&options);
   options.grant = GCN_GRANT_JWT_BEARER; /* the assertion comes with them */
   make(&options);
+  options.assertion = "s3cr3t\n"; /* but one that is there has to be good */
+  expect_refusal(&options, "assertion has a control character; give a good");
+  options.assertion = NULL;
   options.grant = GCN_GRANT_CLIENT_CREDENTIALS;
+  options.refresh_token = "";
+  expect_refusal(&options, "refresh_token is missing; give a good one or NULL");
+  options.refresh_token = NULL;
   options.client_id = "id"; /* half of it is a slip */
   expect_refusal(&options, "client_secret is missing");
   options.credentials_cb = NULL;

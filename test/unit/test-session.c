@@ -116,6 +116,25 @@ static void closing_has_the_close_deadline(void** state) {
   assert_state(f, GCN__STATE_IDLE);
 }
 
+static void a_late_question_has_its_time(void** state) {
+  struct fixture* f = *state;
+  reach_streaming(f);
+  const struct gcn__settings* settings = f->session.settings;
+  uint64_t answer_ms = settings->silence_ms - settings->probe_ms;
+  enum gcn__input input;
+  f->now_ms += settings->silence_ms + 1000; /* both are over */
+  while (gcn__session_expire(&f->session, f->now_ms, &input)) {
+    assert_int_not_equal(input, GCN__INPUT_SILENCE_DUE);
+    feed(f, input);
+  }
+  assert_true(left(f, GCN__TIMER_SILENCE) == answer_ms);
+  f->now_ms += answer_ms;
+  while (gcn__session_expire(&f->session, f->now_ms, &input) &&
+         input != GCN__INPUT_SILENCE_DUE) {
+  }
+  assert_int_equal(input, GCN__INPUT_SILENCE_DUE);
+}
+
 static void due_timers_come_in_order(void** state) {
   struct fixture* f = *state;
   feed(f, GCN__INPUT_START);
@@ -321,6 +340,7 @@ int main(void) {
       TEST(attempt_has_one_deadline_and_each_phase_its_own),
       TEST(endless_steps_end_with_the_attempt),
       TEST(closing_has_the_close_deadline),
+      TEST(a_late_question_has_its_time),
       TEST(due_timers_come_in_order),
       TEST(failures_widen_the_wait),
       TEST(a_mere_connect_forgives_nothing),

@@ -376,9 +376,16 @@ static void seconds_in_a_reason_are_a_wish(void** state) {
       {"wait 1500 ms", 1500},
       {"wait 250ms", 250},
       {"wait 2 minutes", 120000},
-      {"wait 2 m", 2000},
-      {"1234567 then 8", 8000},
+      {"wait 2 m", 30000},
+      {"1234567 then 8", 30000},
       {" 5 ", 5000},
+      {"4429", 30000},
+      {"Retry in 12.", 12000},
+      {"RETRY AFTER 13 SECONDS", 13000},
+      {"retryAfter: 14", 14000},
+      {"retry_after=15", 15000},
+      {"wait 1 hour", 3600000},
+      {"wait 123456 s, or 16 s", 16000},
   };
   struct gcn__shape shape = gcn__shape_of(GCN__PRESET_GUIDE);
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -388,6 +395,34 @@ static void seconds_in_a_reason_are_a_wish(void** state) {
                             &wait_ms, &lost);
     if (wait_ms != cases[i].wait_ms)
       fail_msg("%s: %u", cases[i].reason, (unsigned)wait_ms);
+  }
+}
+
+/* Most numbers of a sentence are of something else. */
+static void numbers_in_prose_are_no_wait(void** state) {
+  (void)state;
+  static const struct {
+    const char* text;
+    uint64_t wait_ms;
+  } cases[] = {
+      {"Rate limit of 1000 requests per minute exceeded", 30000},
+      {"error 4429", 30000},
+      {"request 7f00021 throttled; retry after 5 s", 5000},
+      {"request f7 was throttled after 3000 messages", 30000},
+      {"too many requests since 10:15:30, in all 77", 30000},
+      {"in 2026-01-02T03:04:05Z", 30000},
+      {"host 10.0.0.7 is busy; wait 1,500 ms", 30000},
+      {"after 7f21", 30000},
+      {"within 40", 30000},
+      {"3 strikes; try again in 2 minutes", 120000},
+      {"limit 10, used 11: 750ms", 750},
+      {"wait", 30000},
+      {"after x 5", 30000},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    uint64_t wait_ms = gcn__stream_wait_ms(gcn__span_str(cases[i].text));
+    if (wait_ms != cases[i].wait_ms)
+      fail_msg("%s: %u", cases[i].text, (unsigned)wait_ms);
   }
 }
 
@@ -448,6 +483,7 @@ int main(void) {
       cmocka_unit_test(in_one_description_4001_is_a_rate_limit),
       cmocka_unit_test(every_close_means_something),
       cmocka_unit_test(seconds_in_a_reason_are_a_wish),
+      cmocka_unit_test(numbers_in_prose_are_no_wait),
       cmocka_unit_test(messages_mean_what_they_are_about),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,6 +310,79 @@ static void a_flood_of_tickets_is_refused(void** state) {
   peer_deinit(&peer);
 }
 
+/* RFC 8446 §4.6.1, a message of its own: lifetime, age, nonce, ticket. */
+static void say_ticket(struct peer* peer, uint32_t lifetime_s) {
+  unsigned char message[] = {0x04, 0, 0, 0x12, 0, 0,   0,   0,   0,   0, 0,
+                             1,    1, 7, 0,    4, 't', 'i', 'c', 'k', 0, 0};
+  for (int i = 0; i < 4; i++) {
+    message[4 + i] = (unsigned char)(lifetime_s >> (24 - 8 * i));
+  }
+  say_handshake(peer, message, sizeof(message));
+}
+
+/* One of no seconds is not kept; one of more than a week is no ticket. */
+static void lifetimes_of_tickets_are_heeded(void** state) {
+  (void)state;
+  const struct {
+    uint32_t lifetime_s;
+    bool good;
+    size_t kept;
+  } cases[] = {
+      {1, true, 1},       {604800, true, 1},      {0, true, 0},
+      {604801, false, 0}, {UINT32_MAX, false, 0},
+  };
+  mbedtls_ssl_conf_new_session_tickets(&site.server->material->ssl, 0);
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
+    struct peer peer;
+    peer_init(&peer, client, &site.server->material->ssl);
+    shake_hands(&peer);
+    assert_int_equal(gcn__tls_state(peer.client.tls), GCN__TLS_OPEN);
+    say_ticket(&peer, cases[i].lifetime_s);
+    if (cases[i].good) say(&peer, "x");
+    assert_int_equal(deliver(&peer), cases[i].good ? 0 : GCN_ETLS);
+    assert_int_equal(client->sessions.count, cases[i].kept);
+    if (cases[i].good) {
+      assert_int_equal(gcn__buf_size(&peer.client.plain), 1);
+    } else {
+      assert_failed(&peer.client, GCN_ETLS, "");
+    }
+    peer_deinit(&peer);
+    gcn__tls_config_release(client);
+  }
+  mbedtls_ssl_conf_new_session_tickets(&site.server->material->ssl, 1);
+}
+
+/* RFC 8446 §4.4.2.4: it may come when we are long through.  Only that about our
+ * certificate stays as it is until somebody mends it. */
+static void alerts_about_our_certificate_are_stubborn(void** state) {
+  (void)state;
+  const struct {
+    unsigned char alert;
+    bool stubborn;
+    const char* text;
+  } cases[] = {
+      {116, true, "alert 116, certificate_required: it wants a client"},
+      {42, true, "alert 42, bad_certificate: it does not accept the client"},
+      {45, true, "alert 45, certificate_expired: the client certificate"},
+      {48, true, "alert 48, unknown_ca: it does not know who issued"},
+      {40, false, "alert 40, handshake_failure"},
+      {80, false, "alert 80, internal_error"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    struct peer peer;
+    peer_open(&peer, false);
+    assert_int_equal(
+        mbedtls_ssl_send_alert_message(&peer.ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                       cases[i].alert),
+        0);
+    assert_int_equal(deliver(&peer), GCN_ETLS);
+    assert_failed(&peer.client, GCN_ETLS, cases[i].text);
+    assert_int_equal(gcn__tls_stubborn(peer.client.tls), cases[i].stubborn);
+    peer_deinit(&peer);
+  }
+}
+
 static void another_protocol_is_refused(void** state) {
   (void)state;
   mbedtls_ssl_config* ssl = &site.server->material->ssl;
@@ -422,6 +495,8 @@ int main(void) {
       cmocka_unit_test(a_fatal_alert_is_named),
       cmocka_unit_test(tickets_are_read_over),
       cmocka_unit_test(a_flood_of_tickets_is_refused),
+      cmocka_unit_test(lifetimes_of_tickets_are_heeded),
+      cmocka_unit_test(alerts_about_our_certificate_are_stubborn),
       cmocka_unit_test(another_protocol_is_refused),
       cmocka_unit_test(no_common_suite_is_refused),
       cmocka_unit_test(every_suite_and_group_works),

@@ -233,9 +233,105 @@ static const char* const ed25519_by_ec[] = {
     NULL,
 };
 
+static const char* const rsa_512[] = {
+    "-----BEGIN PRIVATE KEY-----",
+    "MIIBVQIBADANBgkqhkiG9w0BAQEFAASCAT8wggE7AgEAAkEA0khcH8UKvQKKjK4J",
+    "qiRGErvKNUuyjh/nBSR51l8ny1PVPORXbDyrqyM/XhKZunM7FdglmiEEF97BrNUQ",
+    "6KUncQIDAQABAkB2tKpstMrvD/QunkCOb5OvF5t6opTVbmT3njO5NFY+jLnIfYvP",
+    "TCYT8uB50jdQvCT5auWB52LlRZZ/YfDFV1nBAiEA++N1yn6K3Vx0D5QmYu+0XPEw",
+    "OiGfRPOVUDYkUYFgSa0CIQDVtwu1OQlCzmMYVxC23lFxMGuWdsjY/TOF94EAO1eV",
+    "VQIhAJbbCWa3Fs+wWUojPkIusWSghnOqQ0r2X0xkwKeXxmUZAiEAjMr9TJNZtYhQ",
+    "Ik3hdge6ca4rgsGYidMtKVmnw6ZUic0CIDmKCZqg7b1MzBLKXWWf5Uc8nNZ7v9q2",
+    "3KcFZLue6h7W",
+    "-----END PRIVATE KEY-----",
+    NULL,
+};
+
+static const char* const rsa_1024[] = {
+    "-----BEGIN PRIVATE KEY-----",
+    "MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBALTGtSkEmzcAAzRw",
+    "NWvqmrdOMOdH1s2U0r8IyLtz2geoqNpsDKYXAvjzfjMEfeXQ7CA/MxKFLGSppwC2",
+    "jVRLQ8PgcynTfKQm/7y37YQYSuErgGWX2/LXXarEOuDQloDnDSq6s2IBhaDHfT0y",
+    "hu3uwYWMZnqUTYqcxBA4qT0baaTTAgMBAAECgYAjt+NRkHRuoJUBhm43vWoGb++f",
+    "swURJ6egUUcAKrrYqo16YsD5DDDtKYc0411QzD/rezFHJoMH/LFfpbI1Bo4Dz7jP",
+    "+Y/ZDsx+CuJ68AUKojapyptGbxVfYLjSJERo+i8iJSkpQUi6M3sNDwkIYX5hVEyT",
+    "yYZsxgn7jDYx7mstKQJBAOGZgAPE1v5gPaXrKBjba+ETpsk4UifpkFj5I0BAiL2x",
+    "jbSLFcU9B8eu6/aMJA8KcSDhx/CoZgz4WCyoFqg9t28CQQDNIu+64lBq9bdExJUB",
+    "E6JNOeq7AaHxjEracEgMy8XvMVbBkddEpYa1P6/U1qQaYIfh4eQpJZTsqN9xw9xc",
+    "LVbdAkAUSDyeGiBKFlT0icO9GF0Gi0G/bXTVacY0eZGVwTeJ9mCLDsYSSX5dkXhd",
+    "XhQP1hx9nE7hcAJcwCcNPL9suL+5AkBypH25wdUTkbMUmZB0g5aG9kE6tdTde3wx",
+    "y+JYVGGQJdDIaUsXMDKyhJ8toa8glqYaFPZAEKLECDSoDb/PO/95AkEAilMCBYQo",
+    "dfUT1u0HzNpNwfF4jX3LEk8lCTLeIi4J9UOhnA4O2pmO9g0caUCBEvU6e7r1LasO",
+    "U0reK2ABetU6eg==",
+    "-----END PRIVATE KEY-----",
+    NULL,
+};
+
+static const char* const rsa_2048[] = {
+    "-----BEGIN PRIVATE KEY-----",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCN/xJhsrx53vdt",
+    "NQLGnWTaLX9/cvVPiRcrtRNgOHOba4iWd5qb+31T7cED5w4AvyQr3nV+xBJ+SZw8",
+    "BiGE8mcXBCHIDx43ToCoidgzty4EIWDEX1Fk6+nMvBrZsQ6GGQi/HNhnZj57O4pK",
+    "bnL9a0dWnpp1nBt+9T9mwem7PycCIqSvd7I2bZMtlq3bscAMaCqQAZvRh2d82TiT",
+    "vHBun3hCMjlGMqUdv24JUQkHM3V6uoORaDe+ndYuXpMUikWXsooM/ah6eND2UVth",
+    "660yDtXMxxmmFiEVdZutRQwVa8Pqh1gZBK7hLWJX6FKZh6k9UhzAT+HeWzvDfB9Y",
+    "bdxYz7xFAgMBAAECggEABTTj+CgeBIozCyfo16WnPopU4VDdZqDqgk7vfjjjr2sQ",
+    "78vvB23yAlUaK8ZoEKYqeIn9uXvw7BlO/MEey9tVj879QXLaPbpdAQLVXweihbRc",
+    "R3xjetIH55OmX7ncdfkVk6FGTlEvuBmc2wN+iyGB1N0YDAdknny9FMuNV79iq7pD",
+    "XvPmRTEIbYunksyRiRFpKDvzdxq4h4KpePTDOM5oa7S7EjokEiK0RnvmAkxx3eR6",
+    "nL3Ukz+LxuQas49v3tIy9wfFSjkeGUwWzpoSaszw8VS4sA8Jf0GdmChzXpJCHkKf",
+    "hBy8I8zfMCxhIMJxzDNHfLcxONBRKCetrVMG1z+8mwKBgQDCePDMNlaXayqfnhbU",
+    "fbfhcXEEA9eeiOnbjE7xoymr3o64TUfj/WzvXIPb7KiJdB0i5tO0cfl2vgjcf+rI",
+    "qFOZFUSiKN/9fnPfdhrL8haTu4VcfESilUuPH7OHwlVSPuk3G0n10nCA07SnX85j",
+    "JWfa+f/hAi2IGfV+Vs3GdorLKwKBgQC66+WWMWevi8BEf906y8cu/fRtRJvWbBNi",
+    "cY+T/jbbFZOkf761JEOho3kr2gZ5dQtxAFNyp4ec18h/GIqAvJt6yFUwUPk7X+lD",
+    "LExArIEkbb/qwiVGXPAVHIc9WU/ir53SPtuz8LlzEYmjCxXCpHHqg7MdDHlvyYO8",
+    "J1njOoQeTwKBgCY/FNSEx0jmSa60r7bAtt4+qkRo4QoL0TpdgNUjCroDfjwe7smW",
+    "+MqmfkRNaeQGkwhfLzmoxLAmtaVv/uPRvwc3WJUvxsWbDfzfxGthxDDvy02iHvl+",
+    "tSqDyJIllRQkzUcKNeSDq56ahEf6nqN/Isq9Kia9f+jpeg+L0NJ8U9WbAoGBAJKa",
+    "e/odi64CVO0kwBXiR7nSkoe03OkC4P1ABhVTuCCCvsaxLpkR9T1sYpgDKzrNkwiw",
+    "8cImJVXdZDJSxCaORv+46h+4EpH/+oqlzrSW178DmRd96BBUyjQ0qNl0GBS6GnUQ",
+    "ue5aaokWgzXudsWvhm0hmDS7WO9VRM4oqvZuKbs/AoGAaO8/fkvelGLyvxZNCIsL",
+    "uKIoyumoxj7z9UxPN9D4QxF9Fb6RMMj+BfsYdV/TQYGgXix5ihYI439sLf4AR4OF",
+    "03+QwmkrnBG1XPFR6JU+C7iNNxGAU2JrSBwCxHGekD6IPrQvRvfcl0as3y6jrV9r",
+    "TfYKSpkLSSl1XIWwXIUqaIE=",
+    "-----END PRIVATE KEY-----",
+    NULL,
+};
+
+static const char* const p192_by_ec[] = {
+    "-----BEGIN CERTIFICATE-----",
+    "MIIBeDCCAR2gAwIBAgIBQjAKBggqhkjOPQQDAjAbMRkwFwYDVQQDDBBnY25vdGlm",
+    "eSB0ZXN0IGVjMCAXDTI2MTEyMTE0MzIzM1oYDzIwOTgwMTI3MTQzMjMzWjAjMSEw",
+    "HwYDVQQDDBhnY25vdGlmeSB0ZXN0IHByaW1lMTkydjEwSTATBgcqhkjOPQIBBggq",
+    "hkjOPQMBAQMyAASo+3m2Jnn3BrrLiBrKEmtKT7SiwmFWvzJaIa52OFA2P32wgxfs",
+    "gjojp1b+SEUDThSjWDBWMBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAdBgNVHQ4EFgQU",
+    "r5iWVh9/3l+8H1i9ZSjGVDy7RJwwHwYDVR0jBBgwFoAU9CPDpC+tSZ/DpYH1WiE0",
+    "xowEAD8wCgYIKoZIzj0EAwIDSQAwRgIhAJxe1hE9Sg4hXhDlLwHXUDmTf8vhHXoG",
+    "aPGJzWrF1kqfAiEAnBCoPJoQIiaFp0NRthsTkKBWiM6XreBwO8me+P5CJTo=",
+    "-----END CERTIFICATE-----",
+    NULL,
+};
+
+static const char* const secp256k1_by_ec[] = {
+    "-----BEGIN CERTIFICATE-----",
+    "MIIBhDCCASmgAwIBAgIBQjAKBggqhkjOPQQDAjAbMRkwFwYDVQQDDBBnY25vdGlm",
+    "eSB0ZXN0IGVjMCAXDTI2MTEyMTE0MzIzM1oYDzIwOTgwMTI3MTQzMjMzWjAiMSAw",
+    "HgYDVQQDDBdnY25vdGlmeSB0ZXN0IHNlY3AyNTZrMTBWMBAGByqGSM49AgEGBSuB",
+    "BAAKA0IABHMXzR1f24s1PJJ7HiGg3AtXfPSW6zbtxyUc6m0aeJ22LuqPnMt/NK6b",
+    "axIwhvMUzCGyee2KJBgblNGuYekvUCSjWDBWMBQGA1UdEQQNMAuCCWxvY2FsaG9z",
+    "dDAdBgNVHQ4EFgQU1FZ7ycjxJHENDrSsGZ7uFAAZGogwHwYDVR0jBBgwFoAU9CPD",
+    "pC+tSZ/DpYH1WiE0xowEAD8wCgYIKoZIzj0EAwIDSQAwRgIhANwLdkHd9tEnorkV",
+    "Ghq8Wrfa/gzlA9E3LBz478FvmvAGAiEAmFYcskFu03APITMcW9FaSxiYRlj3aRlz",
+    "URU1nZtxqj4=",
+    "-----END CERTIFICATE-----",
+    NULL,
+};
+
 static const char* const* const keys[] = {
-    ec,       ec_encrypted, ec_old,       rsa_4096,
-    rsa_8192, ed25519,      ed25519_self, ed25519_by_ec,
+    ec,       ec_encrypted, ec_old,          rsa_4096, rsa_8192,
+    ed25519,  ed25519_self, ed25519_by_ec,   rsa_512,  rsa_1024,
+    rsa_2048, p192_by_ec,   secp256k1_by_ec,
 };
 
 void test_key_get(enum test_key key, char pem[TEST_KEY_SIZE]) {

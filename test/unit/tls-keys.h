@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys that Mbed TLS cannot make, or not in the time of a test, and two
+ * Keys that Mbed TLS cannot make, or not in the time of a test, and
  * certificates that it cannot write.  They were made for these tests with
  * openssl and protect nothing.
  */
@@ -16,6 +16,11 @@ enum test_key {
   KEY_ED25519,
   KEY_ED25519_SELF,  /* a certificate, self-signed */
   KEY_ED25519_BY_EC, /* a certificate, signed with another key by ECDSA */
+  KEY_RSA_512,
+  KEY_RSA_1024,
+  KEY_RSA_2048,
+  KEY_P192_BY_EC,      /* a certificate, by ECDSA with P-256 */
+  KEY_SECP256K1_BY_EC, /* another one */
 };
 
 enum { TEST_KEY_SIZE = 8192 };

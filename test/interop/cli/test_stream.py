@@ -219,7 +219,7 @@ def doctor(lab):
 @point
 def rejected(lab):
     """a deleted subscription is named, the other one flows; strict: 4"""
-    sim = Sim(lab, tls=False, faults="at 0s subscription.delete *queue-2*\n")
+    sim = Sim(lab, tls=False, faults="subscription.delete *queue-2*\n")
     both = [SUBSCRIPTION, "routing.queueEvents@queue-2"]
     code, process = lab.run("tail", *sim.flags(), *STREAM, "-n", "3", *both)
     expect_code(code, 0, process)
