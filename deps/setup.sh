@@ -9,6 +9,10 @@
 #   sh deps/setup.sh demo         that, then the demonstration src/cli/demo.sh
 #   sh deps/setup.sh test         also what the tests need; build and run them
 #                                 all with gcc, and with clang's sanitizers
+#   sh deps/setup.sh proof        the long proofs, some hours: every stage of
+#                                 test/proof/stages, then "test" with its
+#                                 scoreboard; figures in build-proof/
+#   sh deps/setup.sh proof NAME...    only these stages
 #   sh deps/setup.sh --print      only say what would be installed
 #   sh deps/setup.sh --sources    only fetch pinned sources (never needs root)
 #   sh deps/setup.sh --bundle     also fetch what a self-contained static
@@ -25,11 +29,13 @@ root=$(dirname "$here")
 cache=$here/packagecache
 mode=${1-prepare}
 case $mode in
-  prepare | build | demo | test) ;;
+  prepare | build | demo | test | proof) ;;
   --print | --sources | --bundle) mode=${mode#--} ;;
-  *) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 1 ;;
+  *) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
-[ $# -le 1 ] || { echo "setup: one argument at most" >&2; exit 1; }
+[ $# -le 1 ] || [ "$mode" = proof ] ||
+  { echo "setup: one argument at most" >&2; exit 1; }
+[ $# = 0 ] || shift # what is left are names of stages
 
 say() { printf 'setup: %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -73,8 +79,17 @@ test_packages() {
   any_of nginx-light nginx
   any_of squid squid-openssl
   echo tinyproxy-bin microsocks haproxy stunnel4
+  echo iproute2 nftables dnsmasq-base # faults of packets: test/net
+  echo openssl gnutls-bin faketime # TLS servers, and clocks that are wrong
+  echo locales # their sources: the tests make their own
   have node || any_of nodejs
   have npm || any_of npm
+}
+
+proof_packages() { # beyond what the tests need; all in Debian 12 itself
+  echo clang-19 llvm-19 libclang-rt-19-dev # MC/DC; newer sanitizers
+  echo valgrind cppcheck clang-tidy
+  echo spin # checks the model of the connection's machine
 }
 
 apt_update() { # a source that does not answer must not stop the others
@@ -93,7 +108,8 @@ install_apt() {
   fi
   missing=
   wanted=$(build_packages)
-  [ "$mode" != test ] || wanted="$wanted $(test_packages)"
+  case $mode in test | proof) wanted="$wanted $(test_packages)" ;; esac
+  [ "$mode" != proof ] || wanted="$wanted $(proof_packages)"
   for p in $wanted; do
     installed "$p" || missing="$missing $p"
   done
@@ -302,8 +318,72 @@ test_all() {
   fi
   set --
   for dir in $broken; do set -- "$@" --broken "$dir"; done
+  # What the catalogue of faults names has to have passed, and is counted.
+  proof=$root/test/proof
+  catalogue=$root/build/catalogue
+  python3 "$proof/catalogue.py" --log "$root/build" "$root/build-asan" \
+    > "$catalogue" || true
+  board=$root/build/scoreboard
+  python3 "$proof/scoreboard.py" --tap "$board" \
+    --figures "$root/build-proof" "$root/build" "$root/build-asan" || true
+  set -- "$@" --tap "$catalogue" --tap "$board"
+  set -- "$@" --without build-asan:lint --without build-asan:api
   for dir in $dirs; do set -- "$@" "$root/$dir"; done
   python3 "$root/test/run/summary.py" "$@"
+}
+
+# --------------------------------------------------------------------- proof --
+# A stage is a program NN-name.sh of its own. It builds in $GCN_PROOF_BUILD,
+# leaves "key value" lines in $GCN_PROOF_DIR/name.txt, and fails if it has to.
+# "# limit: N" in it says after how many seconds it is ended.
+stage_chosen() { # name, then the names asked for: none means all
+  stage=$1; shift
+  [ $# -gt 0 ] || return 0
+  for one in "$@"; do [ "$one" != "$stage" ] || return 0; done
+  return 1
+}
+
+run_stage() { # file, name: prints its line of the table
+  limit=$(sed -n 's/^# limit: *\([0-9]*\)$/\1/p' "$1" | head -n 1)
+  began=$(date +%s)
+  rm -f "$GCN_PROOF_DIR/$2.txt"
+  outcome=passed
+  GCN_PROOF_BUILD="$GCN_PROOF_DIR/$2" GCN_PROOF_NAME="$2" \
+    timeout -k 30 "${limit:-1800}" "$1" >"$GCN_PROOF_DIR/$2.log" 2>&1 ||
+    outcome="FAILED ($?)"
+  took=$(($(date +%s) - began))
+  {
+    echo "stage_passed $([ "$outcome" = passed ] && echo 1 || echo 0)"
+    echo "stage_seconds $took"
+  } >> "$GCN_PROOF_DIR/$2.txt"
+  printf '%-14s %-12s %6s s\n' "$2" "$outcome" "$took" |
+    tee -a "$GCN_PROOF_DIR/stages.txt"
+  [ "$outcome" != passed ] || return 0
+  sed 's/^/    /' "$GCN_PROOF_DIR/$2.log" | tail -n 15
+  return 1
+}
+
+prove() { # names of stages, or none
+  export GCN_PROOF_DIR="$root/build-proof" GCN_SOURCE_ROOT="$root"
+  mkdir -p "$GCN_PROOF_DIR"
+  # Figures of another tree would count for this one.
+  [ $# -gt 0 ] || rm -f "$GCN_PROOF_DIR"/*.txt
+  : > "$GCN_PROOF_DIR/stages.txt"
+  failed=0 ran=0
+  for file in "$root"/test/proof/stages/*.sh; do
+    name=$(basename "$file" .sh); name=${name#[0-9][0-9]-}
+    stage_chosen "$name" "$@" || continue
+    ran=$((ran + 1))
+    run_stage "$file" "$name" || failed=$((failed + 1))
+  done
+  [ "$ran" -gt 0 ] || { say "there is no stage of that name"; return 1; }
+  # All stages and the tests: then the scoreboard, with which the tests end,
+  # has all its figures. A part of them can't meet all goals.
+  if [ $# = 0 ]; then test_all || failed=$((failed + 1)); fi
+  echo
+  sed "s/^/    /" "$GCN_PROOF_DIR/stages.txt"
+  say "$ran stages, $failed failed; logs and figures are in build-proof/"
+  [ "$failed" = 0 ]
 }
 
 # --------------------------------------------------------------------- main --
@@ -315,7 +395,7 @@ stop() { # nothing could be built; "test" keeps its last line
 rc=0
 if have apt-get && have dpkg-query; then
   [ "$mode" = sources ] || install_apt || rc=1
-  case $rc-$mode in 1-build | 1-demo | 1-test) stop ;; esac
+  case $rc-$mode in 1-build | 1-demo | 1-test | 1-proof) stop ;; esac
   [ "$mode" = print ] || fetch_llhttp_debian
   # shellcheck disable=SC1091
   [ ! -r /etc/os-release ] || . /etc/os-release
@@ -328,7 +408,7 @@ if have apt-get && have dpkg-query; then
   fi
 else
   advise
-  case $mode in build | demo | test) have meson && have ninja || rc=1 ;; esac
+  case $mode in build | demo | test | proof) have meson && have ninja || rc=1 ;; esac
 fi
 [ $rc = 0 ] || stop
 case $mode in
@@ -341,4 +421,5 @@ case $mode in
     build
     (cd "$root" && sh src/cli/demo.sh build) ;;
   test) test_all ;;
+  proof) prove "$@" ;;
 esac

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """The tests of summary.py: what a line of Meson's test log counts. TAP."""
 
+import json
+import os
 import sys
+import tempfile
 
 import summary
 
@@ -39,9 +42,41 @@ ENTRIES = [
 ]
 
 
+# (text of a file outside Meson, passed, failed, skipped)
+OUTSIDE = [
+    (THREE, 3, 0, 0),
+    ('1..2\nok 1 - a\nnot ok 2 - b\n# why\n', 1, 1, 0),
+    ('1..3\nok 1 - a\n', 1, 1, 0),
+    ('Traceback\n', 0, 1, 0),
+    ('', 0, 1, 0),
+    (None, 0, 1, 0),
+]
+
+
+def outside(text):
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, 'catalogue')
+        if text is not None:
+            with open(path, 'w', encoding='utf-8') as out:
+                out.write(text)
+        return summary.cases_outside(path)
+
+
+def missing():
+    """Of a, b and c only a was run, and c's suite was left out."""
+    tests = [{'name': name, 'suite': ['p:' + suite]}
+             for name, suite in (('a', 'x'), ('b', 'x'), ('c', 'y'))]
+    with tempfile.TemporaryDirectory() as directory:
+        os.mkdir(os.path.join(directory, 'meson-info'))
+        path = os.path.join(directory, 'meson-info', 'intro-tests.json')
+        with open(path, 'w', encoding='utf-8') as out:
+            json.dump(tests, out)
+        return summary.missing_from([{'name': 'p:x / a'}], directory, {'y'})
+
+
 def main():
     failed = 0
-    print(f'1..{len(ENTRIES)}')
+    print(f'1..{len(ENTRIES) + len(OUTSIDE) + 1}')
     for number, (verdict, code, text, *want) in enumerate(ENTRIES, 1):
         found = [result for result, _ in summary.cases_of(
             {'result': verdict, 'returncode': code, 'stdout': text})]
@@ -51,6 +86,21 @@ def main():
               f'{len(text)} bytes')
         if got != want:
             print(f'# {got}, not {want}, for {text!r}')
+    for number, (text, *want) in enumerate(OUTSIDE, len(ENTRIES) + 1):
+        found = [result for result, _ in outside(text)]
+        got = [found.count(r) for r in ('passed', 'failed', 'skipped')]
+        failed += got != want
+        print(f"{'ok' if got == want else 'not ok'} {number} - a TAP file of "
+              f'{len(text or "")} bytes')
+        if got != want:
+            print(f'# {got}, not {want}, for {text!r}')
+    number = len(ENTRIES) + len(OUTSIDE) + 1
+    got = missing()
+    failed += got != ['b']
+    print(f"{'ok' if got == ['b'] else 'not ok'} {number} - a test that was not "
+          'run')
+    if got != ['b']:
+        print(f'# {got}')
     return 1 if failed else 0
 
 
