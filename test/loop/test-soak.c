@@ -41,6 +41,7 @@ enum {
   SECONDS = 5,
   PER_TICK = 50, /* events each 10 ms: 5,000 a second */
   TICK_MS = 10,
+  WEIGHINGS = 100,
   /* What the C library's own tables may grow by, whatever the count. */
   RSS_SLACK = 1 << 20,
 };
@@ -94,12 +95,11 @@ static struct holding weigh(const struct mem_probe* probe) {
                           resident_size()};
 }
 
-static void assert_held_no_more(const struct holding* now,
-                                const struct holding* before) {
-  assert_true(now->descriptors <= before->descriptors);
-  assert_true(now->heap <= before->heap);
-  if (!RSS_IS_JUDGED) return;
-  assert_true(now->resident <= before->resident + RSS_SLACK);
+static bool is_no_more(const struct holding* now,
+                       const struct holding* before) {
+  if (now->descriptors > before->descriptors) return false;
+  if (now->heap > before->heap) return false;
+  return !RSS_IS_JUDGED || now->resident <= before->resident + RSS_SLACK;
 }
 
 /* --- attempts that fail --------------------------------------------------- */
@@ -201,7 +201,13 @@ static void test_failing_attempts(void** state) {
   struct holding before = weigh(&probe);
   run_attempts(&user, count);
   struct holding now = weigh(&probe);
-  assert_held_no_more(&now, &before);
+  /* The service's ends of the last attempt may still be open; what leaks is
+   * there at every weighing. */
+  for (int i = 0; i < WEIGHINGS && !is_no_more(&now, &before); i++) {
+    run_attempts(&user, 1);
+    now = weigh(&probe);
+  }
+  assert_true(is_no_more(&now, &before));
   note_figure("attempts", count);
   user_finish(&user);
   assert_int_equal(probe.live_size, 0);
@@ -256,7 +262,7 @@ static void test_lives_in_threads(void** state) {
   struct holding before = weigh(&none);
   live_in_threads(count);
   struct holding now = weigh(&none);
-  assert_held_no_more(&now, &before);
+  assert_true(is_no_more(&now, &before));
   note_figure("lives", count);
 }
 
