@@ -220,6 +220,7 @@ def doctor(lab):
 def rejected(lab):
     """a deleted subscription is named, the other one flows; strict: 4"""
     sim = Sim(lab, tls=False, faults="subscription.delete *queue-2*\n")
+    wait_until(lambda: "subscription.delete" in sim.error(), "it is deleted")
     both = [SUBSCRIPTION, "routing.queueEvents@queue-2"]
     code, process = lab.run("tail", *sim.flags(), *STREAM, "-n", "3", *both)
     expect_code(code, 0, process)
