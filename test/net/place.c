@@ -123,8 +123,8 @@ void place_skip(const char* why) {
   _exit(PLACE_SKIPPED);
 }
 
-static void expand(char command[COMMAND_SIZE], const char* format,
-                   va_list args) {
+__attribute__((format(printf, 2, 0))) static void
+expand(char command[COMMAND_SIZE], const char* format, va_list args) {
   int size = vsnprintf(command, COMMAND_SIZE, format, args);
   assert_in_range(size, 1, COMMAND_SIZE - 1);
   fflush(NULL); /* what it prints comes behind what we printed */
