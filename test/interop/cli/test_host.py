@@ -73,6 +73,8 @@ def expect_undisturbed(process, sim):
 
 
 def faketime():
+    if "ASAN_OPTIONS" in os.environ:
+        raise Skip("libfaketime hangs before the sanitizer's runtime has begun")
     found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
     if not found:
         raise Skip("no libfaketime here")
@@ -87,8 +89,6 @@ class FakeClock:
         self.env = lab.environment(
             LD_PRELOAD=faketime(), FAKETIME_TIMESTAMP_FILE=self.path,
             FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_NO_CACHE="1")
-        options = self.env.get("ASAN_OPTIONS", "")
-        self.env["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
 
     def set(self, text):
         with open(self.path + ".new", "w") as file:
