@@ -58,7 +58,7 @@ run_tests() { # meson test's arguments
   # With a wrapper, Meson names its log after it.
   log=$tree/meson-logs/testlog
   [ -f "$log.json" ] || mv "$log"-*.json "$log.json"
-  last=$(python3 "$root/test/run/summary.py" "$tree" | tail -n 1)
+  last=$(python3 "$root/test/run/summary.py" --partial "$tree" | tail -n 1)
   figure tests_passed "${last%% passed*}"
   failed=${last#*passed, }
   figure tests_failed "${failed%% failed*}"
