@@ -245,7 +245,9 @@ static bool read_answer(struct reading* reading, bool head, bool upgrade,
     if (!read_status(reading, &out->status)) return false;
     if (!read_fields(reading)) return false;
     if (!read_framing(reading, &framing)) return false;
-    if (out->status >= 200 || out->status == 101) break;
+    if (out->status >= 200) break;
+    if (reading->old) return false; /* 1.0 knows no interim answers */
+    if (out->status == 101) break;
     if (framing.chunked || framing.length > 0) return false;
     if (interim == INTERIM_MAX) return false;
   }

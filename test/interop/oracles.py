@@ -18,6 +18,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -107,6 +108,9 @@ class Wire:
         return io.BytesIO(self.text)
 
 
+PADDED_CODING = re.compile(rb'transfer-encoding:[^\r]*[ \t]\r', re.I)
+
+
 def read_answer(text):
     """Status and body; of what can't be read, the error's name."""
     response = http.client.HTTPResponse(Wire(text), method='GET')
@@ -130,6 +134,8 @@ def reads_answers(program):
         got = read_answer(question)
         if got[0] in range(101, 200):
             continue  # Python reads over no interim answer but 100
+        if PADDED_CODING.search(question):
+            continue  # Python keeps white space behind a value (RFC 9110 5.5)
         # These have no body, whatever they announce; Python reads one.
         bodyless = want[0] in (204, 304)
         if got[0] != want[0] or not (bodyless or got == want):
