@@ -8,6 +8,10 @@ import tempfile
 
 import catalogue
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'api'))
+import tap  # noqa: E402
+
 GOOD = '# a list\nD01 no such host\n  loop/hosts: a case\n  unit/x: *\n'
 
 
@@ -134,17 +138,11 @@ CASES = [
 ]
 
 
-def main():
-    failed = 0
-    print(f'1..{len(CASES)}')
-    for number, (name, find, want) in enumerate(CASES, 1):
-        got = find()
-        failed += got != want
-        print(f"{'ok' if got == want else 'not ok'} {number} - {name}")
-        if got != want:
-            print(f'# {got!r}, not {want!r}')
-    return 1 if failed else 0
+def compare(find, want):
+    got = find()
+    if got != want:
+        raise tap.Failure(f'{got!r}, not {want!r}')
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    tap.run([(name, compare, find, want) for name, find, want in CASES])

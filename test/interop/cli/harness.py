@@ -319,5 +319,31 @@ class Tap:
         print(end="", flush=True)
 
 
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def expect_code(code, wanted, process):
+    expect(code == wanted, "exit code %s, not %s: %s" % (
+        code, wanted, "" if process is None else process.error()))
+    expect(process is None or "Sanitizer" not in process.error(),
+           "a sanitizer complained")
+
+
+def run_points(tap, lab, only):
+    """The exit status: no point failed, and none of all that ran told the
+    secret."""
+    try:
+        failed = tap.run(lab, only)
+        leaked = [p for p in lab.processes if SECRET.encode() in p.out + p.err]
+        for process in leaked:
+            print("# a secret was printed by " + " ".join(process.popen.args))
+    finally:
+        lab.clean_up()
+    return 1 if failed or leaked else 0
+
+
 __all__ = ["CLIENT_ID", "OTHER", "PATIENCE", "SECRET", "TOPIC", "Lab",
-           "Process", "Proxy", "Sim", "Skip", "Tap", "signal", "wait_until"]
+           "Process", "Proxy", "Sim", "Skip", "Tap", "expect", "expect_code",
+           "run_points", "signal", "wait_until"]

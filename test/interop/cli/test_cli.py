@@ -18,21 +18,11 @@ import time
 
 sys.dont_write_bytecode = True
 from harness import (CLIENT_ID, OTHER, PATIENCE, SECRET, TOPIC, Lab, Proxy,
-                     Sim, Tap, signal, wait_until)  # noqa: E402
+                     Sim, Tap, expect, expect_code, signal,
+                     wait_until)  # noqa: E402
 
 tap = Tap()
 point = tap.point
-
-
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def expect_code(code, wanted, process):
-    expect(code == wanted, "exit code %s, not %s" % (code, wanted))
-    expect(process is None or "Sanitizer" not in process.error(),
-           "a sanitizer complained")
 
 
 def expect_said(process, *words):

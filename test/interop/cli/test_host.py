@@ -17,19 +17,15 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from harness import (PATIENCE, SECRET, TOPIC, Lab, Process, Sim, Skip, Tap,
-                     signal, wait_until)  # noqa: E402
+from harness import (PATIENCE, TOPIC, Lab, Process, Sim, Skip, Tap, expect,
+                     expect_code, run_points, signal,
+                     wait_until)  # noqa: E402
 
 tap = Tap()
 point = tap.point
 
 WRAP_MS = 2 ** 32
 LAYER_DNS = 1  # of gcn_layer_t
-
-
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def can(*argv):
@@ -55,9 +51,7 @@ def wait_for_events(process, count, patience=PATIENCE):
 
 def end(process):
     process.send(signal.SIGTERM)
-    code = process.wait()
-    expect(code == 128 + signal.SIGTERM, "exit code %s" % code)
-    expect("Sanitizer" not in process.error(), "a sanitizer complained")
+    expect_code(process.wait(), 128 + signal.SIGTERM, process)
 
 
 def expect_undisturbed(process, sim):
@@ -307,12 +301,7 @@ def locales(lab):
 def main():
     lab = Lab(os.path.abspath(sys.argv[1]))
     lab.guest = os.path.abspath(sys.argv[2])
-    try:
-        failed = tap.run(lab, sys.argv[3] if len(sys.argv) > 3 else None)
-        failed += sum(SECRET.encode() in p.out + p.err for p in lab.processes)
-    finally:
-        lab.clean_up()
-    return 1 if failed else 0
+    return run_points(tap, lab, sys.argv[3] if len(sys.argv) > 3 else None)
 
 
 if __name__ == "__main__":

@@ -14,23 +14,13 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from harness import (PATIENCE, SECRET, TOPIC, Lab, Process, Sim, Tap,  # noqa: E402
-                     signal, wait_until)
+from harness import (PATIENCE, TOPIC, Lab, Process, Sim, Tap, expect,
+                     expect_code, run_points, signal,
+                     wait_until)  # noqa: E402
 
 tap = Tap()
 point = tap.point
 PATTERN = bytes(i * 37 % 251 for i in range(20000))
-
-
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def expect_code(code, wanted, process):
-    expect(code == wanted, "exit code %s, not %s: %s"
-           % (code, wanted, process.error()))
-    expect("Sanitizer" not in process.error(), "a sanitizer complained")
 
 
 class Upstream:
@@ -328,16 +318,7 @@ def taken_port(lab):
 
 def main():
     lab = Lab(os.path.abspath(sys.argv[1]))
-    try:
-        failed = tap.run(lab, sys.argv[2] if len(sys.argv) > 2 else None)
-        leaked = [p for p in lab.processes
-                  if SECRET.encode() in p.out + p.err]
-        failed += len(leaked)
-        for process in leaked:
-            print("# a secret was printed by " + " ".join(process.popen.args))
-    finally:
-        lab.clean_up()
-    return 1 if failed else 0
+    return run_points(tap, lab, sys.argv[2] if len(sys.argv) > 2 else None)
 
 
 if __name__ == "__main__":

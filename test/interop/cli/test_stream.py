@@ -11,8 +11,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from harness import (SECRET, TOPIC, Lab, Sim, Tap, signal,
-                     wait_until)  # noqa: E402
+from harness import (SECRET, TOPIC, Lab, Sim, Tap, expect, expect_code,
+                     run_points, signal, wait_until)  # noqa: E402
 
 tap = Tap()
 point = tap.point
@@ -20,16 +20,6 @@ point = tap.point
 SUBSCRIPTION = "routing.queueEvents@queue-1"
 # Small batches, so that positions come often.
 STREAM = ["--preset", "guide", "--max-latency", "100ms", "-o", "json"]
-
-
-def expect(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def expect_code(code, wanted, process):
-    expect(code == wanted, "exit code %s, not %s" % (code, wanted))
-    expect("Sanitizer" not in process.error(), "a sanitizer complained")
 
 
 def expect_said(process, *words):
@@ -358,16 +348,7 @@ def channels(lab):
 
 def main():
     lab = Lab(os.path.abspath(sys.argv[1]))
-    try:
-        failed = tap.run(lab, sys.argv[2] if len(sys.argv) > 2 else None)
-        leaked = [p for p in lab.processes
-                  if SECRET.encode() in p.out + p.err]
-        failed += len(leaked)
-        for process in leaked:
-            print("# a secret was printed by " + " ".join(process.popen.args))
-    finally:
-        lab.clean_up()
-    return 1 if failed else 0
+    return run_points(tap, lab, sys.argv[2] if len(sys.argv) > 2 else None)
 
 
 if __name__ == "__main__":
