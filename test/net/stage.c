@@ -52,8 +52,12 @@ uint64_t stage_now_ms(struct stage* stage) {
   return gcn__loop_now_ms(&stage->loop);
 }
 
+bool stage_is_long(void) {
+  return getenv("GCN_NET_LONG") != NULL;
+}
+
 uint64_t stage_duration_ms(uint64_t usual_ms, uint64_t long_ms) {
-  return getenv("GCN_NET_LONG") != NULL ? long_ms : usual_ms;
+  return stage_is_long() ? long_ms : usual_ms;
 }
 
 void stage_close(struct stage* stage) {

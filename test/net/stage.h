@@ -32,6 +32,7 @@ void stage_stream(struct stage* stage);
 void stage_close(struct stage* stage);
 uint64_t stage_now_ms(struct stage* stage);
 /* With GCN_NET_LONG in the environment as long as FAULTS.md has it. */
+bool stage_is_long(void);
 uint64_t stage_duration_ms(uint64_t usual_ms, uint64_t long_ms);
 
 /* The stream is back, works, and of what was emitted nothing is missing that
