@@ -133,6 +133,18 @@ GCN_EXTERN int gcn_client_stop(gcn_client_t* client);
  * Thread:  the loop's. */
 GCN_EXTERN int gcn_client_close(gcn_client_t* client, gcn_close_cb close_cb);
 
+/* How long goodbyes may take from now on, in place of close_ms; of one that is
+ * under way (stop, close, or a channel that was replaced) the time counts from
+ * when it began.  0 is no time: no Close frame is waited for, connections are
+ * cut.  For environments that are torn down, and for those who waited long
+ * enough.  What is no goodbye is not cut short: a look-up that runs, a
+ * checkpoint that is saved.
+ *
+ * Returns: 0, also after gcn_client_close; UV_EINVAL (NULL, or more than 366
+ *          days); GCN_EWRONGTHREAD, GCN_EFORKED.
+ * Thread:  the loop's. */
+GCN_EXTERN int gcn_client_set_close_ms(gcn_client_t* client, uint64_t close_ms);
+
 /* After fork, in the child: frees the client's memory and closes its
  * descriptors' copies without touching the loop, the sockets or TLS; the
  * parent's stream goes on.  In the process that made the client: UV_EINVAL. */

@@ -69,6 +69,17 @@ int gcn_client_close(gcn_client_t* client, gcn_close_cb close_cb) {
   return 0;
 }
 
+/* Also while it closes: that is what it is for. */
+int gcn_client_set_close_ms(gcn_client_t* client, uint64_t close_ms) {
+  int error = gcn__client_check(client);
+  if (error != 0 && error != GCN_ECLOSING) return error;
+  if (close_ms > GCN__DURATION_MAX_MS) return UV_EINVAL;
+  if (client->leaving) return 0; /* the goodbyes are over */
+  gcn__engine_limit_close(client->engine, close_ms, uv_now(client->loop));
+  wake(client);
+  return 0;
+}
+
 static int set_pause(gcn_client_t* client, bool wanted) {
   int error = gcn__client_check(client);
   if (error != 0) return error;

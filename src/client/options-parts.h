@@ -11,9 +11,6 @@
 
 #include "client/options.h"
 
-/* Deadlines and waits beyond this are slips of the unit. */
-#define GCN__DURATION_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
-
 /* Writes the sentence; returns GCN_ECONFIG. */
 int gcn__config_refuse(char why[GCN__WHY_SIZE], const char* format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -22,6 +22,9 @@ enum {
   GCN__BASE_URL_SIZE = GCN__HOST_SIZE_MAX + 16,
 };
 
+/* Deadlines and waits beyond this are slips of the unit. */
+#define GCN__DURATION_MAX_MS (UINT64_C(366) * 24 * 3600 * 1000)
+
 /* Views the user's strings; valid as long as they are. */
 struct gcn__config {
   gcn_options_t options; /* of full size, unknown fields zero */

@@ -85,6 +85,7 @@ static void enter(struct gcn__session* session, enum gcn__state next,
       session->deadlines_ms[t] = GCN__NEVER;
     }
   }
+  if (next == GCN__STATE_CLOSING) session->leaving_ms = now_ms;
   session->state = next;
 }
 
@@ -336,6 +337,12 @@ void gcn__session_ask(struct gcn__session* session, uint64_t asked_ms,
   uint64_t until_ms = gcn__time_add(now_ms, gcn__time_min(asked_ms, most_ms));
   session->asked_ms = asked_ms;
   if (until_ms > session->not_before_ms) session->not_before_ms = until_ms;
+}
+
+void gcn__session_limit_close(struct gcn__session* session) {
+  if (session->state != GCN__STATE_CLOSING) return;
+  arm(session, GCN__TIMER_PHASE, session->leaving_ms,
+      session->settings->close_ms);
 }
 
 void gcn__session_trust(struct gcn__session* session, uint64_t asked_ms) {

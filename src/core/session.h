@@ -46,6 +46,7 @@ struct gcn__session {
   bool stable;       /* the present stream has proven itself */
   bool alive;        /* a frame came since the confirmation */
   uint64_t confirmed_ms;
+  uint64_t leaving_ms;    /* when CLOSING was entered last */
   uint64_t proof_ms;      /* all that was produced before it has come */
   bool doubtful;          /* what comes may have waited unread: no proof */
   uint64_t doubt_ms;      /* since when reading goes on again */
@@ -103,6 +104,9 @@ void gcn__session_caught_up(struct gcn__session* session, uint64_t now_ms);
 /* The server asked to wait; a floor under every wait until then. */
 void gcn__session_ask(struct gcn__session* session, uint64_t asked_ms,
                       uint64_t now_ms);
+/* Settings say anew how long a goodbye may take: one that is under way, too,
+ * from when it began. */
+void gcn__session_limit_close(struct gcn__session* session);
 /* The service answered what was asked at `asked_ms`: everything it produced
  * before that has come. */
 void gcn__session_trust(struct gcn__session* session, uint64_t asked_ms);

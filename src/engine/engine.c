@@ -271,6 +271,17 @@ void gcn__engine_pause(struct gcn__engine* engine, bool paused,
   gcn__shard_resumed(engine);
 }
 
+void gcn__engine_limit_close(struct gcn__engine* engine, uint64_t close_ms,
+                             uint64_t now_ms) {
+  note(engine, now_ms);
+  engine->settings.close_ms = close_ms;
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    gcn__session_limit_close(&conn->session);
+  }
+}
+
 void gcn__engine_watch(struct gcn__engine* engine, struct gcn__watch watch) {
   engine->watch = watch;
   unsigned slot = 0;

@@ -191,6 +191,11 @@ bool gcn__engine_busy(const struct gcn__engine* engine);
 /* The wire holds so many unread bytes that reading should stop for now. */
 bool gcn__engine_full(const struct gcn__engine* engine,
                       enum gcn__wire_index wire);
+/* How long a goodbye may take from now on; one that is under way, too, from
+ * when it began.  Legal at any time, also between two calls of
+ * gcn__engine_next. */
+void gcn__engine_limit_close(struct gcn__engine* engine, uint64_t close_ms,
+                             uint64_t now_ms);
 /* Paused: the stream's messages stay where they are. */
 void gcn__engine_pause(struct gcn__engine* engine, bool paused,
                        uint64_t now_ms);

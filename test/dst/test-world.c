@@ -13,6 +13,7 @@ enum {
   DRIFT_SEEDS = 100,
   RESET_SEEDS = 20,
   MANNERS_SEEDS = 40,
+  IMPATIENT_SEEDS = 300,
   REPLAYS = 40,
 };
 
@@ -92,6 +93,14 @@ static void the_service_sees_good_manners(void** state) {
   lives_live(&plan, "GCN_DST_MANNERS=1 ", 1, MANNERS_SEEDS);
 }
 
+/* P5 with another deadline than the first: gcn_client_set_close_ms. */
+static void a_close_that_is_cut_short_is_over_in_time(void** state) {
+  (void)state;
+  const struct world_plan plan = {.impatient = true};
+  if (lives_chosen()) return;
+  lives_live(&plan, "GCN_DST_IMPATIENT=1 ", 1, IMPATIENT_SEEDS);
+}
+
 static void same_seed_same_life(void** state) {
   (void)state;
   if (!lives_chosen()) lives_live_twice(&world_plan_default, REPLAYS);
@@ -137,11 +146,12 @@ int main(void) {
       cmocka_unit_test(drifts_are_found),
       cmocka_unit_test(a_plain_reset_costs_no_call),
       cmocka_unit_test(the_service_sees_good_manners),
+      cmocka_unit_test(a_close_that_is_cut_short_is_over_in_time),
       cmocka_unit_test(same_seed_same_life),
       cmocka_unit_test(how_bytes_are_cut_changes_nothing),
       cmocka_unit_test(every_cell_is_reached),
   };
-  size_t count = 9;
+  size_t count = 10;
 #define RULE_CASE(number, text) lives_begin(&tests[count++], number, text);
   RULES(RULE_CASE)
 #undef RULE_CASE

@@ -260,6 +260,16 @@ static void check_left(struct world* world) {
   }
 }
 
+/* The user can't wait: no goodbye takes longer than he says meanwhile. */
+static uint64_t cut_short(struct world* world) {
+  uint64_t close_ms = world->engine->settings.close_ms;
+  bool at_once = world_below(world, 2) == 0;
+  uint64_t limit_ms = at_once ? 0 : world_below(world, close_ms);
+  gcn__engine_limit_close(world->engine, limit_ms, world->now_ms);
+  world_turn(world);
+  return world->now_ms + limit_ms + YIELD_SLACK_MS;
+}
+
 static void leave(struct world* world) {
   uint64_t by_ms =
       world->now_ms + world->engine->settings.close_ms + YIELD_SLACK_MS;
@@ -273,6 +283,7 @@ static void leave(struct world* world) {
   }
   user_command(world, GCN__COMMAND_CLOSE);
   world_turn(world);
+  if (world->plan.impatient) by_ms = cut_short(world);
   while (world->fault[0] == '\0' &&
          (gcn__engine_busy(world->engine) ||
           gcn__engine_state(world->engine) != GCN__STATE_CLOSED)) {
@@ -293,7 +304,8 @@ static void live(struct world* world) {
   user_start(world);
   world_turn(world);
   bool whole = world->plan.days > 0 || world->plan.calm || world->plan.manners;
-  if (world->seed % 8 == 0 && !whole) {
+  bool early = world->seed % 8 == 0 || world->plan.impatient;
+  if (early && !whole) {
     /* This one ends in the middle of it all. */
     live_until(world, world_between(world, 0, world->heal_ms));
     world->last_state = (enum gcn__state)(world->seed / 8 % GCN__STATE_CLOSED);

@@ -63,15 +63,16 @@ enum world_trouble {
 
 /* How a life is to be lived. */
 struct world_plan {
-  uint64_t days; /* 0: minutes to hours; else that long, at a slower tempo */
-  bool calm;     /* planned rotations only: nothing may be missed */
-  bool drift;    /* topics vanish from channels, little else happens */
-  bool resets;   /* streams are reset now and then, nothing else happens */
-  bool manners;  /* one endpoint asks to wait, or a long outage; no more */
-  bool stream;   /* the stream dialect; it knows the length and ... */
-  bool expiry;   /* ... tokens of 30 s and resets: nothing may be missed */
-  bool whole;    /* no bytes are cut */
-  bool planted;  /* the world loses an event after a burst and a pause */
+  uint64_t days;  /* 0: minutes to hours; else that long, at a slower tempo */
+  bool calm;      /* planned rotations only: nothing may be missed */
+  bool drift;     /* topics vanish from channels, little else happens */
+  bool resets;    /* streams are reset now and then, nothing else happens */
+  bool manners;   /* one endpoint asks to wait, or a long outage; no more */
+  bool stream;    /* the stream dialect; it knows the length and ... */
+  bool expiry;    /* ... tokens of 30 s and resets: nothing may be missed */
+  bool whole;     /* no bytes are cut */
+  bool impatient; /* the life ends in the middle, and soon */
+  bool planted;   /* the world loses an event after a burst and a pause */
   struct fate_script* script; /* led by it; NULL: by the seed */
 };
 

@@ -43,6 +43,7 @@ enum call {
   LOOK,
   ANSWER,
   TURN,
+  HASTEN,
   CALL_COUNT,
 };
 
@@ -211,6 +212,7 @@ static int perform(struct play* play, enum call what) {
   case RESUME: return gcn_client_resume(client);
   case REF: gcn_client_ref(client); return 0;
   case UNREF: gcn_client_unref(client); return 0;
+  case HASTEN: return gcn_client_set_close_ms(client, take(play));
   case LOOK: look(client); return 0;
   case POST:
   case ANSWER:

@@ -419,6 +419,11 @@ void player_pause(struct player* player, bool paused) {
   run(player);
 }
 
+void player_limit_close(struct player* player, uint64_t close_ms) {
+  gcn__engine_limit_close(player->engine, close_ms, player->now_ms);
+  run(player);
+}
+
 void player_excuse(struct player* player) {
   gcn__engine_excuse(player->engine, player->now_ms);
   run(player);

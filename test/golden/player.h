@@ -107,6 +107,8 @@ void player_wait(struct player* player, uint64_t delay_ms);
 /* Passes to the next deadline; false if there is none. */
 bool player_wait_deadline(struct player* player);
 void player_pause(struct player* player, bool paused);
+/* How long goodbyes may take from now on. */
+void player_limit_close(struct player* player, uint64_t close_ms);
 void player_excuse(struct player* player);
 void player_slept(struct player* player, uint64_t slept_ms);
 

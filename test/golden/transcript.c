@@ -454,6 +454,10 @@ static void play_slept(struct reader* reader, const char* words) {
   player_slept(reader->player, strtoul(words, NULL, 10));
 }
 
+static void play_close_ms(struct reader* reader, const char* words) {
+  player_limit_close(reader->player, strtoul(words, NULL, 10));
+}
+
 /* What the engine is made with. */
 static bool play_option(struct reader* reader) {
   const char* words = after_word(reader->line, "set");
@@ -514,6 +518,7 @@ static void play_fact(struct reader* reader) {
       {"restore", play_restore},
       {"unreadable", play_unreadable},
       {"slept", play_slept},
+      {"close_ms", play_close_ms},
   };
   for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
     const char* words = after_word(reader->line, facts[i].word);

@@ -27,6 +27,7 @@
  *   ended api ECONNRESET         or EOF, ECONNREFUSED
  *   wait 100                     milliseconds, or "wait deadline"
  *   pause, resume, excuse
+ *   close_ms 0                   a goodbye may take so long from now on
  *   slept 60000                  the machine did, which its clock does not show
  *   hold                         what follows comes before the loop runs
  *   release                      and the loop runs

@@ -153,6 +153,10 @@ static void call_reconnect(struct scene* scene) {
   gcn_client_reconnect_now(scene->user.client);
 }
 
+static void call_set_close_ms(struct scene* scene) {
+  gcn_client_set_close_ms(scene->user.client, 200);
+}
+
 static void call_pause(struct scene* scene) {
   gcn_client_pause(scene->user.client);
 }
@@ -244,6 +248,7 @@ static const struct call {
     {"texts and names", call_words},
     {"gcn_client_rotate", call_rotate},
     {"gcn_client_reconnect_now", call_reconnect},
+    {"gcn_client_set_close_ms", call_set_close_ms},
     {"gcn_client_stop", call_stop},
     {"gcn_client_start", call_start},
     {"gcn_client_new", call_new},

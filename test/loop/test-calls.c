@@ -294,7 +294,7 @@ static void test_posts_keep_their_order(void** state) {
 
 struct trespass {
   gcn_client_t* client;
-  int results[4];
+  int results[5];
 };
 
 static void trespass(void* arg) {
@@ -303,6 +303,7 @@ static void trespass(void* arg) {
   it->results[1] = gcn_client_close(it->client, NULL);
   it->results[2] = gcn_client_subscribe(it->client, NULL, 0);
   it->results[3] = gcn_client_set_credentials(it->client, "a", "b");
+  it->results[4] = gcn_client_set_close_ms(it->client, 0);
 }
 
 static void test_wrong_thread(void** state) {
@@ -313,7 +314,7 @@ static void test_wrong_thread(void** state) {
   struct trespass it = {.client = user.client};
   uv_thread_create(&thread, trespass, &it);
   uv_thread_join(&thread);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 5; i++) {
     assert_int_equal(it.results[i], GCN_EWRONGTHREAD);
   }
   harness_settle(loop);
@@ -334,6 +335,7 @@ static int be_a_child(gcn_client_t* client, size_t* live_size) {
   if (gcn_client_rotate(client) != GCN_EFORKED) return 10;
   if (gcn_client_set_grant(client, NULL) != GCN_EFORKED) return 11;
   if (gcn_token_done(client, 1, 0, "t", 1) != GCN_EFORKED) return 12;
+  if (gcn_client_set_close_ms(client, 0) != GCN_EFORKED) return 13;
   gcn_client_unref(client);
   if (gcn_client_abandon(client) != 0) return 5;
   return *live_size == 0 ? 0 : 6;

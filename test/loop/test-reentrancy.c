@@ -129,6 +129,12 @@ static void call_rotate(struct life* life, gcn_client_t* client) {
   assert_command(life, gcn_client_rotate(client));
 }
 
+/* Also of one that is closing, or closed. */
+static void call_set_close_ms(struct life* life, gcn_client_t* client) {
+  (void)life;
+  assert_int_equal(gcn_client_set_close_ms(client, 0), 0);
+}
+
 static void call_pause(struct life* life, gcn_client_t* client) {
   assert_command(life, gcn_client_pause(client));
 }
@@ -266,6 +272,7 @@ static void call_new(struct life* life, gcn_client_t* client) {
   X(set_grant)                                                                 \
   X(reconnect_now)                                                             \
   X(rotate)                                                                    \
+  X(set_close_ms)                                                              \
   X(pause)                                                                     \
   X(resume)                                                                    \
   X(credentials_done)                                                          \
@@ -296,7 +303,7 @@ static const struct {
 enum { CALL_COUNT = sizeof calls / sizeof calls[0] };
 
 /* The number of pairs.  It must not shrink. */
-_Static_assert(MOMENT_COUNT* CALL_COUNT >= 22 * 26, "every call everywhere");
+_Static_assert(MOMENT_COUNT* CALL_COUNT >= 22 * 27, "every call everywhere");
 
 /* --- the moments ---------------------------------------------------------- */
 

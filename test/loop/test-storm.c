@@ -46,6 +46,7 @@ static void act_at_random(struct user* user, enum user_moment moment) {
   case 13: gcn_client_unref(client); break;
   case 14: gcn_client_ref(client); break;
   case 15: error = gcn_client_rotate(client); break;
+  case 16: assert_int_equal(gcn_client_set_close_ms(client, dice), 0); break;
   default: break;
   }
   assert_int_equal(error, expected);

@@ -55,6 +55,44 @@ static void close_wins_for_good(void** state) {
   assert_true(gcn__session_deadline(&f->session) == GCN__NEVER);
 }
 
+/* From when it began, whatever was said before. */
+static void a_goodbye_may_be_given_another_time(void** state) {
+  static const uint64_t limits_ms[] = {500, 0, 5000, 2000, UINT64_MAX, 300};
+  struct fixture* f = *state;
+  reach_streaming(f);
+  feed(f, GCN__INPUT_STOP);
+  assert_int_equal(left(f, GCN__TIMER_PHASE), 2000);
+  uint64_t begun_ms = f->now_ms;
+  f->now_ms += 300;
+  for (size_t i = 0; i < sizeof limits_ms / sizeof limits_ms[0]; i++) {
+    f->settings.close_ms = limits_ms[i];
+    gcn__session_limit_close(&f->session);
+    uint64_t over_ms = gcn__time_add(begun_ms, limits_ms[i]);
+    assert_true(gcn__session_deadline(&f->session) == over_ms);
+  }
+  enum gcn__input input;
+  assert_true(gcn__session_expire(&f->session, f->now_ms, &input));
+  assert_int_equal(input, GCN__INPUT_PHASE_DUE);
+}
+
+/* Only a goodbye: the deadlines of everything else stay as they are. */
+static void only_a_goodbye_is_given_another_time(void** state) {
+  static const enum gcn__input inputs[] = {
+      GCN__INPUT_START, GCN__INPUT_LINKED,    GCN__INPUT_TOKEN,
+      GCN__INPUT_STEP,  GCN__INPUT_CONFIRMED, GCN__INPUT_WEATHER};
+  struct fixture* f = *state;
+  f->settings.close_ms = 0;
+  gcn__session_limit_close(&f->session);
+  assert_true(gcn__session_deadline(&f->session) == GCN__NEVER);
+  for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+    feed(f, inputs[i]);
+    uint64_t before_ms[GCN__TIMER_COUNT];
+    memcpy(before_ms, f->session.deadlines_ms, sizeof before_ms);
+    gcn__session_limit_close(&f->session);
+    assert_memory_equal(f->session.deadlines_ms, before_ms, sizeof before_ms);
+  }
+}
+
 static void refusal_waits_for_the_user(void** state) {
   struct fixture* f = *state;
   feed(f, GCN__INPUT_START);
@@ -336,6 +374,8 @@ int main(void) {
       TEST(begins_idle_with_nothing_armed),
       TEST(idle_acts_on_what_was_wanted_meanwhile),
       TEST(close_wins_for_good),
+      TEST(a_goodbye_may_be_given_another_time),
+      TEST(only_a_goodbye_is_given_another_time),
       TEST(refusal_waits_for_the_user),
       TEST(attempt_has_one_deadline_and_each_phase_its_own),
       TEST(endless_steps_end_with_the_attempt),
