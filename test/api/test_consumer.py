@@ -2,21 +2,36 @@
 # SPDX-License-Identifier: MIT
 """Users build against an installation and against the source tree. TAP.
 
-usage: test_consumer.py SOURCE-ROOT BUILD-ROOT LIBRARY-KIND C-COMPILER
+usage: test_consumer.py SOURCE-ROOT BUILD-ROOT LIBRARY-KIND GCN C-COMPILER
+                        [CXX-COMPILER]...
 
 Installs the finished build into a directory of its own, then makes the program
 in consumer/ by pkg-config (shared and static), by CMake and as a Meson project
-that carries the source tree as a subproject; every one of them is run.
+that carries the source tree as a subproject, and the C++ program of the
+examples with each compiler.  Every one of them streams from gcn sim, and of
+every one it is known what it links.
 """
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 
 import tap
+from simulator import PATIENCE_S, TOPICS, Service
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONSUMER = os.path.join(HERE, 'consumer')
+RAII = os.path.join(HERE, '..', 'examples', 'example-raii.cpp')
+CXX = ['-std=c++17', '-Wall', '-Wextra', '-Wpedantic', '-Werror']
+
+# The library's own needs, as far as they are not inside it.
+LIBC = {'libc', 'libm', 'libpthread', 'libdl', 'librt', 'ld-linux-x86-64',
+        'ld-linux-aarch64'}
+OURS = {'libuv', 'libjansson', 'libsqlite3', 'libwslay', 'libllhttp',
+        'libmbedtls', 'libmbedx509', 'libmbedcrypto'}
+RUNTIME = {'libstdc++', 'libc++', 'libgcc_s'}
 
 
 def fresh(*parts):
@@ -33,11 +48,27 @@ def find(root, name):
     raise tap.Failure(f'{name} was not installed below {root}')
 
 
+def needed(program):
+    """The libraries that a program or library asks for, without versions."""
+    if not shutil.which('readelf'):
+        return set()
+    output = tap.command(['readelf', '-d', program])
+    names = re.findall(r'\(NEEDED\).*\[(.*)\]', output)
+    return {re.sub(r'\.so[.0-9]*$', '', name) for name in names}
+
+
+def links(program, *permitted):
+    """... and no other than those; pkg-config names none in vain."""
+    extra = needed(program) - LIBC - set().union(*permitted)
+    if extra:
+        raise tap.Failure(f'{program} links {sorted(extra)}')
+
+
 class Installation:
     """What `meson install` puts below a directory."""
 
-    def __init__(self, work, build):
-        self.work, self.build = work, build
+    def __init__(self, work, build, gcn):
+        self.work, self.build, self.gcn = work, build, gcn
         self.stage = os.path.join(work, 'stage')
 
     def install(self):
@@ -47,6 +78,25 @@ class Installation:
         for name in ('gcnotify.h', 'errno.h', 'options.h', 'types.h',
                      'version.h', 'gcnotify.pc', 'gcnotify-config.cmake'):
             find(self.stage, name)
+
+    def stream(self, *args, **env):
+        """Runs a consumer as a user of gcn sim; it ends by itself."""
+        with Service(self.gcn) as service:
+            try:
+                output = tap.command(args, env=dict(service.env, **env),
+                                     timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                raise tap.Failure(f'{args[0]} does not end') from None
+        if not re.search(r'^[1-9][0-9]* events$', output, re.M):
+            raise tap.Failure(output)
+
+    def libraries(self):
+        """For programs that link the shared library."""
+        return os.path.dirname(find(self.stage, 'libgcnotify.so.0'))
+
+    def is_plain_c(self):
+        """The shared library has what it needs inside, or names it."""
+        links(find(self.stage, 'libgcnotify.so.0'), OURS)
 
     def pkg_config(self, *args):
         directory = os.path.dirname(find(self.stage, 'gcnotify.pc'))
@@ -64,8 +114,8 @@ class Installation:
                      '-o', program,
                      *self.pkg_config('--cflags', '--libs', 'gcnotify',
                                       'libuv')])
-        libraries = os.path.dirname(find(self.stage, 'libgcnotify.so.0'))
-        tap.command([program], env={'LD_LIBRARY_PATH': libraries})
+        links(program, {'libgcnotify', 'libuv'})
+        self.stream(program, LD_LIBRARY_PATH=self.libraries())
 
     def by_static_archive(self, compiler):
         program = os.path.join(fresh(self.work, 'static'), 'consumer')
@@ -74,7 +124,8 @@ class Installation:
         flags = [archive if f == '-lgcnotify' else f for f in flags]
         tap.command([compiler, os.path.join(CONSUMER, 'consumer.c'),
                      '-o', program, *flags])
-        tap.command([program])
+        links(program, OURS)
+        self.stream(program)
 
     def by_cmake(self, compiler):
         folder = fresh(self.work, 'cmake')
@@ -83,12 +134,25 @@ class Installation:
                      f'-DCMAKE_C_COMPILER={compiler}',
                      f'-Dgcnotify_DIR={config}'])
         tap.command(['cmake', '--build', folder])
-        tap.command([os.path.join(folder, 'consumer')])
+        program = os.path.join(folder, 'consumer')
+        links(program, {'libgcnotify', 'libuv'})
+        self.stream(program)
+
+    def by_cxx(self, compiler):
+        """The C++ program, whichever header comes first."""
+        folder = fresh(self.work, 'cxx')
+        program = os.path.join(folder, 'example-raii')
+        flags = self.pkg_config('--cflags', '--libs', 'gcnotify', 'libuv')
+        for first in ('uv.h', 'gcnotify.h'):
+            tap.command([compiler, *CXX, '-include', first, RAII,
+                         '-o', program, *flags])
+        links(program, {'libgcnotify', 'libuv'}, RUNTIME)
+        self.stream(program, '5', *TOPICS, LD_LIBRARY_PATH=self.libraries())
 
 
-def by_subproject(work, source, compiler):
+def by_subproject(it, source, compiler):
     """The source tree as it is, in a project's subprojects/gcnotify."""
-    folder = os.path.join(work, 'subproject')
+    folder = os.path.join(it.work, 'subproject')
     shutil.rmtree(os.path.join(folder, 'source'), ignore_errors=True)
     place = os.path.join(folder, 'source', 'subprojects', 'gcnotify')
     shutil.copytree(CONSUMER, os.path.join(folder, 'source'))
@@ -103,27 +167,36 @@ def by_subproject(work, source, compiler):
     shutil.rmtree(build, ignore_errors=True)
     tap.command(['meson', 'setup', build, os.path.join(folder, 'source')],
                 env={'CC': compiler})
-    tap.command(['meson', 'compile', '-C', build])
-    tap.command(['meson', 'test', '-C', build, 'consumer'])
+    tap.command(['meson', 'compile', '-C', build, 'consumer'])
+    links(os.path.join(build, 'consumer'), OURS)
+    with Service(it.gcn) as service:
+        tap.command(['meson', 'test', '-C', build, '--no-rebuild', 'consumer'],
+                    env=service.env)
 
 
-def main(source, build, kind, compiler):
+def main(source, build, kind, gcn, compiler, *cxx_compilers):
     work = os.path.join(build, 'test', 'api', 'work')
     os.makedirs(work, exist_ok=True)
-    it = Installation(work, build)
+    it = Installation(work, build, gcn)
+    shared = kind != 'static'
 
     def case(name, when, reason, *call):
         return (name, *call) if when else (name, None, reason)
-    tap.run([
+    cases = [
         ('install', it.install),
-        case('pkg-config, shared', kind != 'static', 'no shared library',
+        case('no C++ runtime', shared, 'no shared library', it.is_plain_c),
+        case('pkg-config, shared', shared, 'no shared library',
              it.by_pkg_config, compiler),
         case('pkg-config, static', kind != 'shared', 'no static library',
              it.by_static_archive, compiler),
-        case('CMake find_package', shutil.which('cmake') and kind != 'static',
+        case('CMake find_package', shutil.which('cmake') and shared,
              'no cmake, or no shared library', it.by_cmake, compiler),
-        ('Meson subproject', by_subproject, work, source, compiler),
-    ])
+        ('Meson subproject', by_subproject, it, source, compiler),
+    ]
+    for cxx in cxx_compilers:
+        cases.append(case('C++17 by ' + os.path.basename(cxx), shared,
+                          'no shared library', it.by_cxx, cxx))
+    tap.run(cases)
 
 
 if __name__ == '__main__':
