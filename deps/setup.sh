@@ -18,6 +18,9 @@
 #   sh deps/setup.sh --bundle     also fetch what a self-contained static
 #                                 library needs (then configure with
 #                                 --force-fallback-for=mbedtls,wslay)
+#   sh deps/setup.sh --node       also Node's headers and the sources that the
+#                                 Node addon is made of (then meson setup
+#                                 builds it by itself)
 #
 # It never asks anything. Exit status: 0 if all went well. The last line of
 # "test" is "N passed, N failed".
@@ -30,8 +33,8 @@ cache=$here/packagecache
 mode=${1-prepare}
 case $mode in
   prepare | build | demo | test | proof) ;;
-  --print | --sources | --bundle) mode=${mode#--} ;;
-  *) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 1 ;;
+  --print | --sources | --bundle | --node) mode=${mode#--} ;;
+  *) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
 [ $# -le 1 ] || [ "$mode" = proof ] ||
   { echo "setup: one argument at most" >&2; exit 1; }
@@ -68,6 +71,18 @@ build_packages() {
   case $(offered libmbedtls-dev) in 3.[6-9].*) echo libmbedtls-dev ;; esac
 }
 
+node_headers() { # says nothing: are they there already?
+  [ ! -r /usr/include/node/node_api.h ] || return 0
+  have node || return 1
+  [ -r "$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")/include/node/node_api.h" ]
+}
+
+node_packages() {
+  have node || any_of nodejs
+  have npm || any_of npm
+  node_headers || any_of libnode-dev
+}
+
 test_packages() {
   echo libcmocka-dev clang cmake
   # The sanitizers' runtime has its compiler's version in its name.
@@ -82,13 +97,14 @@ test_packages() {
   echo iproute2 nftables dnsmasq-base # faults of packets: test/net
   echo openssl gnutls-bin faketime # TLS servers, and clocks that are wrong
   echo locales # their sources: the tests make their own
-  have node || any_of nodejs
-  have npm || any_of npm
+  node_packages
+  any_of chromium # the live page of test/examples/sse
+  echo valgrind # counts the instructions of bench/
 }
 
 proof_packages() { # beyond what the tests need; all in Debian 12 itself
   echo clang-19 llvm-19 libclang-rt-19-dev # MC/DC; newer sanitizers
-  echo valgrind cppcheck clang-tidy
+  echo cppcheck clang-tidy
   echo spin # checks the model of the connection's machine
 }
 
@@ -108,7 +124,10 @@ install_apt() {
   fi
   missing=
   wanted=$(build_packages)
-  case $mode in test | proof) wanted="$wanted $(test_packages)" ;; esac
+  case $mode in
+    test | proof) wanted="$wanted $(test_packages)" ;;
+    node) wanted="$wanted $(node_packages)" ;;
+  esac
   [ "$mode" != proof ] || wanted="$wanted $(proof_packages)"
   for p in $wanted; do
     installed "$p" || missing="$missing $p"
@@ -200,6 +219,20 @@ CONF
   return $apt_rc
 }
 
+origs() { # source package, sha256: "other version sha256 file" of every orig
+  # tarball on offer; other is 0 for the one with that sha256, which comes first
+  apt-cache -c "$work/apt.conf" showsrc --only-source "$1" 2>/dev/null | awk -v want="$2" '
+    /^Version:/ { v = $2 } /^[A-Z]/ { on = ($1 == "Checksums-Sha256:") }
+    on && $3 ~ /\.orig\.tar\.[a-z0-9]+$/ { print ($1 == want ? 0 : 1), v, $1, $3 }' |
+    sort -u | sort -k1,1n -k2,2Vr
+}
+
+fetch_orig() { # source package, version, sha256, file: into $work/dl
+  (cd "$work/dl" && apt-get -c "$work/apt.conf" -qq source --only-source --download-only --tar-only "$1=$2") >"$work/log" 2>&1 ||
+    return 1
+  [ "$(sha256 "$work/dl/$4")" = "$3" ]
+}
+
 fetch_pinned() { # wrap name, source package, version pattern acceptable if the pin is gone
   wrap=$1 src=$2 accept=$3
   file=$(field "$wrap" source_filename) want=$(field "$wrap" source_hash) dir=$(field "$wrap" directory)
@@ -211,19 +244,14 @@ fetch_pinned() { # wrap name, source package, version pattern acceptable if the 
     say "$wrap: deps/packagecache/$file is there"; return 0
   fi
   apt_isolated || { say "$wrap: no usable Debian archive configured"; return 1; }
-  # "version sha256 file" of every orig tarball on offer, the pinned one first
-  apt-cache -c "$work/apt.conf" showsrc --only-source "$src" 2>/dev/null | awk -v want="$want" '
-    /^Version:/ { v = $2 } /^[A-Z]/ { on = ($1 == "Checksums-Sha256:") }
-    on && $3 ~ /\.orig\.tar\.[a-z0-9]+$/ { print ($1 == want ? 0 : 1), v, $1, $3 }' |
-    sort -u | sort -k1,1n -k2,2Vr > "$work/$src.list"
+  origs "$src" "$want" > "$work/$src.list"
   while read -r other v sum tar; do
     if [ "$other" = 1 ]; then
       # shellcheck disable=SC2254
       case $v in $accept) ;; *) continue ;; esac
     fi
-    (cd "$work/dl" && apt-get -c "$work/apt.conf" -qq source --only-source --download-only --tar-only "$src=$v") >"$work/log" 2>&1 || {
+    fetch_orig "$src" "$v" "$sum" "$tar" || {
       say "$wrap: $src $v is listed but could not be downloaded"; continue; }
-    [ "$(sha256 "$work/dl/$tar")" = "$sum" ] || continue
     mkdir -p "$cache"
     if [ "$other" = 0 ]; then
       mv "$work/dl/$tar" "$cache/$file"
@@ -242,17 +270,26 @@ fetch_pinned() { # wrap name, source package, version pattern acceptable if the 
   return 1
 }
 
+llhttp_licence() { # Debian's file speaks of all that is in the package
+  awk '/^$/ { files = ours = text = 0 }
+    /^Files:/ { files = 1; ours = /llhttp\// } ours && /^Copyright:/ { print }
+    /^License: Expat/ { text = !files }
+    text && /^ / { sub(/^ /, ""); sub(/^\.$/, ""); terms = terms $0 "\n" }
+    END { printf "\n%s", terms }' "$1"
+}
+
 fetch_llhttp_debian() { # the generated C that Debian 12 and Ubuntu ship for Node
   if have pkg-config && pkg-config --exists 'libllhttp >= 8.1' 2>/dev/null; then return 0; fi
   [ -n "$(offered node-llhttp)" ] || return 0
   d=$here/llhttp-debian
-  if [ ! -f "$d/src/llhttp.c" ]; then
+  if [ ! -f "$d/LICENSE" ]; then # what comes last
     t=$(mktemp -d)
     if (cd "$t" && apt-get -qq -o APT::Sandbox::User= download node-llhttp) && dpkg-deb -x "$t"/node-llhttp_*.deb "$t/x" &&
        [ -f "$t/x/usr/share/llhttp/llhttp.c" ]; then
       mkdir -p "$d/src" "$d/include"
       cp "$t"/x/usr/share/llhttp/*.c "$d/src/"
       cp "$t"/x/usr/share/include/llhttp/llhttp.h "$d/include/"
+      llhttp_licence "$t/x/usr/share/doc/node-llhttp/copyright" > "$d/LICENSE"
       say "llhttp: C sources of $(basename "$t"/node-llhttp_*.deb) -> deps/llhttp-debian"
     else
       say "llhttp: node-llhttp has no C sources here; Meson will download the pinned release"
@@ -262,9 +299,43 @@ fetch_llhttp_debian() { # the generated C that Debian 12 and Ubuntu ship for Nod
   [ ! -d "$d" ] || overlay llhttp "$d"
 }
 
+# Some mirrors list wslay's source package and do not have it. aria2 carries
+# a later state of the same files.
+wslay_stand_in_sha256=8e9b711c87d4defca05ec39377d2da37cace9c3f0cfad9c4e2e40105c1fce347
+
+fetch_wslay() {
+  d=$here/wslay-aria2
+  if [ -f "$d/meson.build" ]; then
+    overlay wslay "$d"
+    say "wslay: already unpacked in deps/wslay-aria2"; return 0
+  fi
+  if fetch_pinned wslay wslay '1.1.*'; then return 0; fi
+  apt_isolated || return 1
+  origs aria2 "$wslay_stand_in_sha256" > "$work/aria2.list"
+  read -r other v sum tar < "$work/aria2.list" || return 1
+  if [ "$other" != 0 ] || ! fetch_orig aria2 "$v" "$sum" "$tar"; then
+    say "wslay: nor could aria2's copy of it be downloaded"; return 1
+  fi
+  mkdir -p "$work/aria2" "$d"
+  tar -xf "$work/dl/$tar" -C "$work/aria2" --strip-components=1
+  cp -R "$work/aria2/deps/wslay/lib" "$work/aria2/deps/wslay/COPYING" "$d/"
+  overlay wslay "$d"
+  say "wslay: aria2 $v's copy -> deps/wslay-aria2 (sha256 as pinned)"
+}
+
+fetch_node_sources() { # the addon links nothing of the system
+  okay=0
+  fetch_wslay || okay=1
+  fetch_pinned mbedtls mbedtls '3.6.*' || okay=1
+  fetch_pinned jansson jansson '2.14*' || okay=1
+  fetch_pinned libuv libuv1 '1.50.*' || okay=1
+  return $okay
+}
+
 fetch_sources() {
   [ "$mode" = print ] && return 0
   ok=0
+  case $mode in test | proof | node) fetch_node_sources || ok=1; return $ok ;; esac
   [ "$mode" != bundle ] || fetch_pinned wslay wslay '1.1.*' || ok=1
   if [ "$mode" != bundle ] && have pkg-config && pkg-config --exists 'mbedtls >= 3.6.0' 'mbedtls < 4' 2>/dev/null; then
     say "mbedtls: the system's $(pkg-config --modversion mbedtls) will do"
@@ -279,7 +350,7 @@ fetch_sources() {
 configure() { # directory, then options
   dir=$1; shift
   if [ -f "$root/$dir/build.ninja" ]; then
-    [ $# = 0 ] || meson configure "$root/$dir" "$@" || return 1
+    [ $# = 0 ] || meson setup --reconfigure "$root/$dir" "$root" "$@"
   else
     meson setup "$root/$dir" "$root" "$@"
   fi
@@ -300,7 +371,13 @@ test_all() {
   broken=
   dirs="build build-asan"
   say "build/: ${CC-gcc}, warnings are errors"
-  if CC=${CC-gcc} configure build -Dtests=enabled -Dwerror=true; then
+  options="-Dtests=enabled -Dwerror=true"
+  # shellcheck disable=SC2086
+  if CC=${CC-gcc} configure build $options -Dnode=enabled; then
+    run_tests build
+  # Without sources for the addon all else can be tested: one failure, not all.
+  elif CC=${CC-gcc} configure build $options -Dnode=disabled; then
+    broken="$broken node-addon"
     run_tests build
   else
     broken="$broken build"
@@ -311,7 +388,8 @@ test_all() {
   export ASAN_OPTIONS="$fatal:detect_stack_use_after_return=1"
   export UBSAN_OPTIONS="$fatal:print_stacktrace=1"
   if CC=clang configure build-asan -Dtests=enabled -Dwerror=true \
-      -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled; then
+      -Db_sanitize=address,undefined -Db_lundef=false -Dbench=disabled \
+      -Dnode=disabled; then
     run_tests build-asan --no-suite lint --no-suite api --timeout-multiplier 4
   else
     broken="$broken build-asan"
@@ -412,7 +490,7 @@ else
 fi
 [ $rc = 0 ] || stop
 case $mode in
-  prepare | bundle)
+  prepare | bundle | node)
     say "next:  meson setup build && meson compile -C build" ;;
   build)
     build

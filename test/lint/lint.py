@@ -44,7 +44,7 @@ OURS = {
     'sim': ['base', 'codec', 'dialect', 'sim', 'gcnotify/errno.h'],
     'cli': ['base', 'codec', 'core/record-reader.h', 'core/replay.h', 'sim',
             'cli', 'gcnotify.h', 'gcnotify'],
-    'node': ['node', 'gcnotify.h', 'gcnotify'],
+    'node': ['base', 'cli/profile.h', 'node', 'gcnotify.h', 'gcnotify'],
 }
 
 # Directories that compute and must not reach for the system: C headers only.

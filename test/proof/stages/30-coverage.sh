@@ -3,8 +3,8 @@
 # Assertions are compiled out: a side of theirs is our own bug.
 # limit: 3000
 . "$(dirname "$0")/../stage.sh"
-CC=clang-19 configure -Dtests=enabled -Dbench=disabled -Db_ndebug=true \
-  -Doptimization=1 -Db_lundef=false \
+CC=clang-19 configure -Dtests=enabled -Dbench=disabled -Dnode=disabled \
+  -Db_ndebug=true -Doptimization=1 -Db_lundef=false \
   "-Dc_args=-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc \
 -fprofile-list=$root/test/proof/coverage.list" \
   -Dc_link_args=-fprofile-instr-generate

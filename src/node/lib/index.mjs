@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+import gcnotify from './index.cjs';
+
+export const {
+  GenesysNotificationError,
+  NotificationClient,
+  version,
+} = gcnotify;
