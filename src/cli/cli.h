@@ -19,6 +19,7 @@ enum gcn__cli_exit {
   GCN__EXIT_EXPECT = 8,
 };
 
+int gcn__cli_bench(int argc, char** argv);
 int gcn__cli_tail(int argc, char** argv);
 int gcn__cli_doctor(int argc, char** argv);
 int gcn__cli_sim(int argc, char** argv);

@@ -22,6 +22,7 @@ static const char usage[] =
     "  gcn doctor          check the way to the service, step by step\n"
     "  gcn sim             a local simulator of the Notification API\n"
     "  gcn replay FILE     print a flight record, and compare this version\n"
+    "  gcn bench           how fast it is here, and what it costs\n"
     "\n"
     "  gcn COMMAND --help  the options of a command\n"
     "  gcn --version       versions of gcn and what it runs with\n";
@@ -34,7 +35,7 @@ struct command {
 static const struct command commands[] = {
     {"tail", gcn__cli_tail},     {"topics", gcn__cli_topics},
     {"doctor", gcn__cli_doctor}, {"sim", gcn__cli_sim},
-    {"replay", gcn__cli_replay},
+    {"replay", gcn__cli_replay}, {"bench", gcn__cli_bench},
 };
 
 static int print(const char* text) {
@@ -79,7 +80,7 @@ int main(int argc, char** argv) {
   if (version) return print_version();
   fprintf(stderr,
           "gcn: unknown command '%.40s': it is one of tail, topics, doctor, "
-          "sim, replay\n"
+          "sim, replay, bench\n"
           "Try 'gcn --help'.\n",
           name);
   return GCN__EXIT_USAGE;

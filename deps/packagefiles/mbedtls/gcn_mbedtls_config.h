@@ -39,6 +39,7 @@
 #define MBEDTLS_AESNI_C                 /* x86-64: AES-NI + CLMUL           */
 #define MBEDTLS_AESCE_C                 /* arm64 crypto extensions          */
 #define MBEDTLS_GCM_C
+#define MBEDTLS_BLOCK_CIPHER_C          /* GCM calls AES without CIPHER_C   */
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
 #define MBEDTLS_CHACHAPOLY_C

@@ -13,6 +13,8 @@ const path = require('node:path');
 /* Target in Meson -> target in binding.gyp; null: one for each layer. */
 const TARGETS = {
   mbedtls_bundled: 'mbedtls',
+  mbedtls_aes: 'mbedtls',
+  mbedtls_aesni: 'mbedtls',
   llhttp_bundled: 'llhttp',
   wslay_bundled: 'wslay',
   jansson_bundled: 'jansson',
