@@ -158,9 +158,8 @@ enum { KEY_COUNT = sizeof known_keys / sizeof known_keys[0] };
 static const struct known_key* find_plain(struct gcn__span key) {
   for (size_t i = 0; i < KEY_COUNT; i++) {
     const struct known_key* known = &known_keys[i];
-    if (known->name.size < key.size) continue;
     if (known->name.size > key.size) return NULL;
-    if (memcmp(known->name.data, key.data, key.size) == 0) return known;
+    if (gcn__span_equal(known->name, key)) return known;
   }
   return NULL;
 }
@@ -483,7 +482,7 @@ static struct gcn__span errors_of(const struct members* members) {
   const struct gcn__span none = {NULL, 0};
   if (first_of(members, SLOT_ERRORS) != '[') return none;
   struct gcn__span array = members->values[SLOT_ERRORS].text;
-  struct gcn__lex lex = {array.data + 1, array.data + array.size};
+  struct gcn__lex lex = {array.data + 1, array.data + array.size, NULL};
   gcn__lex_skip_space(&lex);
   return gcn__lex_is(&lex, ']') ? none : array;
 }
@@ -533,22 +532,43 @@ static void fill_batch(char* text, struct message* message,
   batch->kind = name_message(members, array, batch);
 }
 
-int gcn__batch_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
-                    struct gcn__batch* batch, size_t* offset) {
+/* What the callers want to know besides; NULL: they do not. */
+struct verdict {
+  size_t* offset;
+  bool* utf8;
+};
+
+static int scan_text(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                     struct gcn__batch* batch, struct verdict verdict) {
   *batch = (struct gcn__batch){.resumed = -1, .end = text + size};
-  struct scan scan = {.lex = {text, text + size},
+  struct gcn__scan ahead;
+  gcn__scan_begin(&ahead, gcn__span(text, size));
+  struct scan scan = {.lex = {text, text + size, &ahead},
                       .body_scrutiny = scrutiny,
                       .other_scrutiny = GCN__SCRUTINY_STRICT};
   struct message message = {.members = {.seen = 0}};
-  bool sound = take_document(&scan, &message);
-  const struct array* array = sound ? find_array(&message) : NULL;
-  const char* fault = sound ? find_fault(&message, array) : scan.lex.at;
-  if (fault != NULL) {
-    if (offset != NULL) *offset = (size_t)(fault - text);
-    return GCN_EPROTO;
-  }
-  fill_batch(text, &message, array, batch);
+  const char* fault = take_document(&scan, &message)
+                          ? find_fault(&message, find_array(&message))
+                          : scan.lex.at;
+  bool utf8 = verdict.utf8 == NULL || gcn__scan_utf8(&ahead);
+  if (verdict.utf8 != NULL) *verdict.utf8 = utf8;
+  if (verdict.offset != NULL && fault != NULL)
+    *verdict.offset = (size_t)(fault - text);
+  if (fault != NULL || !utf8) return GCN_EPROTO;
+  fill_batch(text, &message, find_array(&message), batch);
   return 0;
+}
+
+int gcn__batch_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                    struct gcn__batch* batch, size_t* offset) {
+  struct verdict verdict = {.offset = offset};
+  return scan_text(text, size, scrutiny, batch, verdict);
+}
+
+int gcn__batch_scan_bytes(char* bytes, size_t size, enum gcn__scrutiny scrutiny,
+                          struct gcn__batch* batch, bool* utf8) {
+  struct verdict verdict = {.utf8 = utf8};
+  return scan_text(bytes, size, scrutiny, batch, verdict);
 }
 
 bool gcn__batch_next(struct gcn__batch* batch, struct gcn__batch_event* event) {
@@ -558,8 +578,11 @@ bool gcn__batch_next(struct gcn__batch* batch, struct gcn__batch_event* event) {
     *event = batch->single;
     return true;
   }
+  size_t left = (size_t)(batch->end - batch->at);
+  struct gcn__scan ahead;
+  gcn__scan_begin(&ahead, gcn__span(batch->at, left));
   /* The text is known to be good: ends are all there is to find. */
-  struct scan scan = {.lex = {batch->at, batch->end},
+  struct scan scan = {.lex = {batch->at, batch->end, &ahead},
                       .body_scrutiny = GCN__SCRUTINY_SHALLOW,
                       .other_scrutiny = GCN__SCRUTINY_SHALLOW};
   gcn__lex_skip_space(&scan.lex);

@@ -88,6 +88,11 @@ struct gcn__batch {
  * unchanged. */
 int gcn__batch_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
                     struct gcn__batch* batch, size_t* offset);
+/* The same for bytes of which nobody knows yet whether they are UTF-8.  `utf8`
+ * is set to whether they are, all of them, also where they are no batch; if
+ * they are not, that is GCN_EPROTO, too. */
+int gcn__batch_scan_bytes(char* bytes, size_t size, enum gcn__scrutiny scrutiny,
+                          struct gcn__batch* batch, bool* utf8);
 /* The next event, in order; false at the end.  Decodes its strings in place.
  * The text must not have moved. */
 bool gcn__batch_next(struct gcn__batch* batch, struct gcn__batch_event* event);

@@ -39,30 +39,23 @@ struct scan {
 _Static_assert((int)GCN__ENVELOPE_DEPTH_MAX <= (int)GCN__LEX_DEPTH_MAX,
                "the lexer can go as deep");
 
+/* `name` is a literal. */
+#define IS(key, name) gcn__lex_key_is(key, name, sizeof(name) - 1)
+
 static enum slot slot_of_member(const struct gcn__lex_string* key) {
-  static const struct {
-    const char* name;
-    enum slot slot;
-  } members[] = {
-      {"topicName", SLOT_TOPIC}, {"eventBody", SLOT_BODY},
-      {"version", SLOT_VERSION}, {"metadata", SLOT_METADATA},
-      {"result", SLOT_RESULT},
-  };
-  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-    if (gcn__lex_string_is(key, members[i].name)) return members[i].slot;
-  }
-  return SLOT_NONE;
+  if (IS(key, "topicName")) return SLOT_TOPIC;
+  if (IS(key, "eventBody")) return SLOT_BODY;
+  if (IS(key, "version")) return SLOT_VERSION;
+  if (IS(key, "metadata")) return SLOT_METADATA;
+  return IS(key, "result") ? SLOT_RESULT : SLOT_NONE;
 }
 
 /* `outer` is SLOT_NONE for a member of the message itself. */
 static enum slot slot_of_key(enum slot outer,
                              const struct gcn__lex_string* key) {
-  if (outer == SLOT_BODY) {
-    return gcn__lex_string_is(key, "message") ? SLOT_MESSAGE : SLOT_NONE;
-  }
+  if (outer == SLOT_BODY) return IS(key, "message") ? SLOT_MESSAGE : SLOT_NONE;
   if (outer == SLOT_METADATA) {
-    bool found = gcn__lex_string_is(key, "CorrelationId");
-    return found ? SLOT_CORRELATION : SLOT_NONE;
+    return IS(key, "CorrelationId") ? SLOT_CORRELATION : SLOT_NONE;
   }
   return slot_of_member(key);
 }
@@ -164,14 +157,24 @@ static struct gcn__span decoded(char* text, const struct scan* scan,
   return gcn__span(out, gcn__lex_decode(value, out));
 }
 
-int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
-                       struct gcn__envelope* envelope, size_t* offset) {
-  struct scan scan = {.lex = {text, text + size}, .scrutiny = scrutiny};
+/* What the callers want to know besides; NULL: they do not. */
+struct verdict {
+  size_t* offset;
+  bool* utf8;
+};
+
+static int scan_text(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                     struct gcn__envelope* envelope, struct verdict verdict) {
   *envelope = (struct gcn__envelope){.topic = {NULL, 0}};
-  if (!take_document(&scan)) {
-    if (offset != NULL) *offset = (size_t)(scan.lex.at - text);
-    return GCN_EPROTO;
-  }
+  struct gcn__scan ahead;
+  gcn__scan_begin(&ahead, gcn__span(text, size));
+  struct scan scan = {.lex = {text, text + size, &ahead}, .scrutiny = scrutiny};
+  bool good = take_document(&scan);
+  bool utf8 = verdict.utf8 == NULL || gcn__scan_utf8(&ahead);
+  if (verdict.utf8 != NULL) *verdict.utf8 = utf8;
+  if (verdict.offset != NULL && !good)
+    *verdict.offset = (size_t)(scan.lex.at - text);
+  if (!good || !utf8) return GCN_EPROTO;
   envelope->topic = decoded(text, &scan, SLOT_TOPIC);
   envelope->version = decoded(text, &scan, SLOT_VERSION);
   envelope->result = decoded(text, &scan, SLOT_RESULT);
@@ -179,4 +182,17 @@ int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
   envelope->body_message = scan.values[SLOT_MESSAGE].raw;
   envelope->body = scan.body;
   return 0;
+}
+
+int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
+                       struct gcn__envelope* envelope, size_t* offset) {
+  struct verdict verdict = {.offset = offset};
+  return scan_text(text, size, scrutiny, envelope, verdict);
+}
+
+int gcn__envelope_scan_bytes(char* bytes, size_t size,
+                             enum gcn__scrutiny scrutiny,
+                             struct gcn__envelope* envelope, bool* utf8) {
+  struct verdict verdict = {.utf8 = utf8};
+  return scan_text(bytes, size, scrutiny, envelope, verdict);
 }

@@ -46,5 +46,11 @@ struct gcn__envelope {
  * unchanged. */
 int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
                        struct gcn__envelope* envelope, size_t* offset);
+/* The same for bytes of which nobody knows yet whether they are UTF-8.  `utf8`
+ * is set to whether they are, all of them, also where they are no envelope; if
+ * they are not, that is GCN_EPROTO, too. */
+int gcn__envelope_scan_bytes(char* bytes, size_t size,
+                             enum gcn__scrutiny scrutiny,
+                             struct gcn__envelope* envelope, bool* utf8);
 
 #endif

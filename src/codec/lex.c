@@ -6,6 +6,7 @@
 #include "codec/lex.h"
 
 #include "base/assert.h"
+#include "codec/lex-find.h"
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -17,6 +18,13 @@ static uint32_t hex_value(char c) {
   char lower = gcn__ascii_lower(c);
   if (lower >= 'a' && lower <= 'f') return (uint32_t)(lower - 'a') + 10;
   return 16;
+}
+
+void gcn__lex_skip_spaces(struct gcn__lex* lex) {
+  for (; lex->at < lex->end; lex->at++) {
+    char c = *lex->at;
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return;
+  }
 }
 
 bool gcn__lex_take_literal(struct gcn__lex* lex, const char* literal) {
@@ -94,8 +102,8 @@ static bool take_escape(struct gcn__lex* lex) {
   return true;
 }
 
-bool gcn__lex_take_string(struct gcn__lex* lex,
-                          struct gcn__lex_string* string) {
+/* Byte by byte. */
+static bool read_string(struct gcn__lex* lex, struct gcn__lex_string* string) {
   if (!gcn__lex_take(lex, '"')) return false;
   const char* begin = lex->at;
   string->escaped = false;
@@ -110,27 +118,10 @@ bool gcn__lex_take_string(struct gcn__lex* lex,
   return true;
 }
 
-bool gcn__lex_open(struct gcn__lex* lex, char open, char close, bool* more) {
-  if (!gcn__lex_take(lex, open)) return false;
-  gcn__lex_skip_space(lex);
-  *more = !gcn__lex_take(lex, close);
-  return true;
-}
-
-bool gcn__lex_go_on(struct gcn__lex* lex, char close, bool* more) {
-  gcn__lex_skip_space(lex);
-  *more = gcn__lex_take(lex, ',');
-  if (!*more) return gcn__lex_take(lex, close);
-  gcn__lex_skip_space(lex);
-  return true;
-}
-
-bool gcn__lex_take_key(struct gcn__lex* lex, struct gcn__lex_string* key) {
-  if (!gcn__lex_take_string(lex, key)) return false;
-  gcn__lex_skip_space(lex);
-  if (!gcn__lex_take(lex, ':')) return false;
-  gcn__lex_skip_space(lex);
-  return true;
+bool gcn__lex_take_any_string(struct gcn__lex* lex,
+                              struct gcn__lex_string* string) {
+  if (lex->scan != NULL && gcn__lex_find_string(lex, string)) return true;
+  return read_string(lex, string);
 }
 
 static bool take_scalar(struct gcn__lex* lex) {
@@ -231,6 +222,10 @@ static bool skip_container(struct gcn__lex* lex, unsigned depth_max) {
 bool gcn__lex_take_value(struct gcn__lex* lex, unsigned depth_max,
                          enum gcn__scrutiny scrutiny) {
   GCN__ASSERT(depth_max <= GCN__LEX_DEPTH_MAX);
+  if (lex->scan != NULL && is_opener(lex) &&
+      gcn__lex_find_container(lex, depth_max, scrutiny)) {
+    return true;
+  }
   bool shallow = scrutiny == GCN__SCRUTINY_SHALLOW && is_opener(lex);
   return shallow ? skip_container(lex, depth_max)
                  : take_strictly(lex, depth_max);

@@ -5,12 +5,14 @@
  * It knows no member by name and allocates nothing.  Every function either
  * moves past what it is asked for or stops at the byte that does not fit; none
  * looks at or beyond `end`.  Bytes above 0x7f are taken as they are: UTF-8 is
- * the caller's.
+ * the caller's.  Strings and containers are looked up in the scan, if there is
+ * one; what does not fit there is read again byte by byte, to say where.
  */
 #ifndef GCN_CODEC_LEX_H
 #define GCN_CODEC_LEX_H
 
 #include "base/span.h"
+#include "codec/scan.h"
 #include "codec/scrutiny.h"
 
 enum { GCN__LEX_DEPTH_MAX = 32 };
@@ -18,6 +20,9 @@ enum { GCN__LEX_DEPTH_MAX = 32 };
 struct gcn__lex {
   const char* at;
   const char* end;
+  /* Of a text that ends at `end`; NULL: all is read byte by byte.  It changes
+   * what reading costs, and nothing else. */
+  struct gcn__scan* scan;
 };
 
 /* A string's bytes between the quotes, escapes and all. */
@@ -26,11 +31,13 @@ struct gcn__lex_string {
   bool escaped; /* there is at least one backslash */
 };
 
+/* Over space that is there. */
+void gcn__lex_skip_spaces(struct gcn__lex* lex);
+
+/* Over space, of which there seldom is any. */
 static inline void gcn__lex_skip_space(struct gcn__lex* lex) {
-  for (; lex->at < lex->end; lex->at++) {
-    char c = *lex->at;
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') return;
-  }
+  bool none = lex->at < lex->end && (unsigned char)*lex->at > ' ';
+  if (!none) gcn__lex_skip_spaces(lex);
 }
 
 /* True if the next byte is `c`; does not move.  False at the end. */
@@ -47,8 +54,29 @@ static inline bool gcn__lex_take(struct gcn__lex* lex, char c) {
 
 bool gcn__lex_take_literal(struct gcn__lex* lex, const char* literal);
 bool gcn__lex_take_number(struct gcn__lex* lex);
-/* From the opening quote to behind the closing one. */
-bool gcn__lex_take_string(struct gcn__lex* lex, struct gcn__lex_string* string);
+/* gcn__lex_take_string, where that is not as quick as it can be. */
+bool gcn__lex_take_any_string(struct gcn__lex* lex,
+                              struct gcn__lex_string* string);
+
+/* From the opening quote to behind the closing one.  Inlined is what nearly
+ * every string is: one within a block, in a text without escapes. */
+static inline bool gcn__lex_take_string(struct gcn__lex* lex,
+                                        struct gcn__lex_string* string) {
+  const struct gcn__scan* scan = lex->scan;
+  if (scan == NULL) return gcn__lex_take_any_string(lex, string);
+  size_t offset = (size_t)(lex->at - scan->begin);
+  if (offset >= scan->size || *lex->at != '"' || scan->slashed)
+    return gcn__lex_take_any_string(lex, string);
+  uint64_t quotes = scan->blocks[offset / GCN__SCAN_BLOCK_SIZE].quotes;
+  quotes &= ~UINT64_C(1) << offset % GCN__SCAN_BLOCK_SIZE;
+  if (quotes == 0) return gcn__lex_take_any_string(lex, string);
+  size_t end = offset / GCN__SCAN_BLOCK_SIZE * GCN__SCAN_BLOCK_SIZE +
+               (size_t)__builtin_ctzll(quotes);
+  string->raw = gcn__span(lex->at + 1, end - offset - 1);
+  string->escaped = false;
+  lex->at = scan->begin + end + 1;
+  return true;
+}
 
 /* A loop over a container: it is opened, and while there is more come a value
  * (in an object behind its key) and the way on.  Each but one that closes the
@@ -61,11 +89,33 @@ bool gcn__lex_take_string(struct gcn__lex* lex, struct gcn__lex_string* string);
  *     if (!gcn__lex_go_on(lex, ']', &more)) return false;
  *   }
  */
-bool gcn__lex_open(struct gcn__lex* lex, char open, char close, bool* more);
+static inline bool gcn__lex_open(struct gcn__lex* lex, char open, char close,
+                                 bool* more) {
+  if (!gcn__lex_take(lex, open)) return false;
+  gcn__lex_skip_space(lex);
+  *more = !gcn__lex_take(lex, close);
+  return true;
+}
+
 /* Behind a value: the comma, or the closing bracket. */
-bool gcn__lex_go_on(struct gcn__lex* lex, char close, bool* more);
+static inline bool gcn__lex_go_on(struct gcn__lex* lex, char close,
+                                  bool* more) {
+  gcn__lex_skip_space(lex);
+  *more = gcn__lex_take(lex, ',');
+  if (!*more) return gcn__lex_take(lex, close);
+  gcn__lex_skip_space(lex);
+  return true;
+}
+
 /* A key, its colon, and the space around that. */
-bool gcn__lex_take_key(struct gcn__lex* lex, struct gcn__lex_string* key);
+static inline bool gcn__lex_take_key(struct gcn__lex* lex,
+                                     struct gcn__lex_string* key) {
+  if (!gcn__lex_take_string(lex, key)) return false;
+  gcn__lex_skip_space(lex);
+  if (!gcn__lex_take(lex, ':')) return false;
+  gcn__lex_skip_space(lex);
+  return true;
+}
 
 /* Any one value, of no more than `depth_max` nested containers (at most
  * GCN__LEX_DEPTH_MAX).  Shallow: of what is inside a container only the strings
@@ -84,5 +134,12 @@ bool gcn__lex_decodable(const struct gcn__lex_string* string);
 size_t gcn__lex_decode(const struct gcn__lex_string* string, char* out);
 /* Compares the decoded text. */
 bool gcn__lex_string_is(const struct gcn__lex_string* string, const char* text);
+
+/* The same at once for a key without escapes; `size` is that of `text`. */
+static inline bool gcn__lex_key_is(const struct gcn__lex_string* key,
+                                   const char* text, size_t size) {
+  if (key->escaped) return gcn__lex_string_is(key, text);
+  return key->raw.size == size && memcmp(key->raw.data, text, size) == 0;
+}
 
 #endif

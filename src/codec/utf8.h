@@ -18,5 +18,8 @@ bool gcn__utf8_feed(struct gcn__utf8* utf8, struct gcn__span bytes);
 bool gcn__utf8_complete(const struct gcn__utf8* utf8);
 /* The whole text at once. */
 bool gcn__utf8_valid(struct gcn__span text);
+/* Size of the character at `at`, which is before `end`; 0 if it is spoilt or
+ * not all there. */
+size_t gcn__utf8_character(const char* at, const char* end);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The batch scanner on any bytes, against jansson: see batch-oracle.h.
+ * The batch scanner on any bytes, against jansson: see batch-oracle.h;
+ * and each way to scan them: see scan-oracle.h.
  */
 #include "batch-oracle.h"
+#include "scan-oracle.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const char* found = batch_disagreement((const char*)data, size);
+  if (found == NULL)
+    found = scan_disagreement((const char*)data, size, SCAN_ORACLE_ALL);
   if (found != NULL) {
     fprintf(stderr, "fuzz-batch: %s\n", found);
     abort();

@@ -58,6 +58,7 @@ THIRD_PARTY = {
     'psa/': ['codec/tls', 'codec/digest', 'sim/pki', 'sim/tls',
              'sim/listen-tls'],
     'llhttp': ['codec/http'],
+    'emmintrin': ['codec/scan-sse2'], 'immintrin': ['codec/scan-avx2'],
     'wslay/': ['codec/ws'],
     'jansson': ['codec/json'],
     'sqlite3': ['loop/sqlitestore'],

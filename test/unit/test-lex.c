@@ -22,7 +22,7 @@ static int take(struct gcn__span text, unsigned depth_max,
   char* copy = malloc(text.size > 0 ? text.size : 1);
   assert_non_null(copy);
   if (text.size > 0) memcpy(copy, text.data, text.size);
-  struct gcn__lex lex = {copy, copy + text.size};
+  struct gcn__lex lex = {copy, copy + text.size, NULL};
   bool ok = gcn__lex_take_value(&lex, depth_max, scrutiny);
   *stop = (size_t)(lex.at - copy);
   assert_in_range(*stop, 0, text.size);
