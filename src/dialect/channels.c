@@ -303,30 +303,41 @@ const char* gcn__channels_uri_check(const struct gcn__url* uri,
   return NULL;
 }
 
-static bool topic_starts(struct gcn__span topic, const char* prefix) {
-  size_t size = strlen(prefix);
-  if (topic.size < size) return false;
-  return gcn__span_iis(gcn__span(topic.data, size), prefix);
+/* Nearly every topic is that of an event, and its fourth byte tells: none of
+ * "channel." or "v2.s". */
+static bool is_ordinary(struct gcn__span topic) {
+  if (topic.size < 4) return true;
+  char fourth = gcn__ascii_lower(topic.data[3]);
+  return fourth != 'n' && fourth != 's';
 }
+
+static bool topic_starts(struct gcn__span topic, struct gcn__span prefix) {
+  if (topic.size < prefix.size) return false;
+  return gcn__span_iequal(gcn__span(topic.data, prefix.size), prefix);
+}
+
+#define NAME(prefix, kind)                                                     \
+  { {prefix, sizeof prefix - 1}, GCN__MESSAGE_##kind }
 
 enum gcn__message_kind gcn__channels_name(const struct gcn__envelope* message) {
   static const struct {
-    const char* prefix;
+    struct gcn__span prefix; /* in lower case */
     enum gcn__message_kind kind;
   } names[] = {
       /* Ids are appended to system topics: match by prefix, PROTOCOL §4.4. */
-      {"channel.metadata", GCN__MESSAGE_HEARTBEAT},
-      {"v2.system.socket_closing", GCN__MESSAGE_MOVING},
-      {"v2.system.token_revoked", GCN__MESSAGE_REVOKED},
-      {"v2.system.no_longer_subscribed", GCN__MESSAGE_UNSUBSCRIBED},
-      {"v2.system.", GCN__MESSAGE_NOTICE},
-      {"v2.subscription.updated", GCN__MESSAGE_NOTICE},
+      NAME("channel.metadata", HEARTBEAT),
+      NAME("v2.system.socket_closing", MOVING),
+      NAME("v2.system.token_revoked", REVOKED),
+      NAME("v2.system.no_longer_subscribed", UNSUBSCRIBED),
+      NAME("v2.system.", NOTICE),
+      NAME("v2.subscription.updated", NOTICE),
   };
   if (message->topic.data == NULL) {
     bool answer = message->result.data != NULL; /* PROTOCOL §3.5 */
     return answer ? GCN__MESSAGE_HEARTBEAT : GCN__MESSAGE_GARBAGE;
   }
   if (message->body.data == NULL) return GCN__MESSAGE_GARBAGE;
+  if (is_ordinary(message->topic)) return GCN__MESSAGE_EVENT;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (topic_starts(message->topic, names[i].prefix)) return names[i].kind;
   }

@@ -92,6 +92,7 @@ static bool take_command(struct gcn__conn* conn, enum gcn__input* input) {
       {GCN__COMMAND_CLOSE, GCN__INPUT_CLOSE},
   };
   if (conn->session.state == GCN__STATE_CLOSED) conn->commands = 0;
+  if (conn->commands == 0) return false;
   for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
     unsigned bit = (unsigned)order[i].command;
     if (!(conn->commands & bit)) continue;
@@ -130,6 +131,15 @@ void gcn__conn_act(struct gcn__conn* conn, enum gcn__input input) {
   conn->engine->counters.nevers += session->never_count - nevers;
   record(conn, input, &step);
   gcn__conn_perform(conn, input, &step);
+}
+
+bool gcn__conn_event(struct gcn__conn* conn) {
+  bool alone = conn->inbox_count == 1 && conn->engine->ring_count == 0;
+  bool event = alone && conn->inbox[0] == GCN__INPUT_EVENT;
+  if (!event || !gcn__conn_streams(conn)) return false;
+  conn->inbox_count = 0;
+  gcn__conn_act(conn, GCN__INPUT_EVENT);
+  return conn->inbox_count == 0;
 }
 
 static void advance(uint64_t* at_ms, uint64_t by_ms) {

@@ -23,6 +23,14 @@ struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
   return &engine->ring[at];
 }
 
+struct gcn__effect* gcn__engine_emit_event(struct gcn__engine* engine) {
+  struct gcn__effect* effect = engine->given;
+  if (effect == NULL) return gcn__engine_emit(engine, GCN__EFFECT_EVENT);
+  engine->given = NULL;
+  effect->kind = GCN__EFFECT_EVENT;
+  return effect;
+}
+
 struct gcn__line* gcn__engine_line(const struct gcn__engine* engine,
                                    enum gcn__wire_index index) {
   if (index == GCN__WIRE_LOGIN) return engine->login_line;
@@ -66,6 +74,7 @@ static void note(struct gcn__engine* engine, uint64_t now_ms) {
   /* The host's clock may stand still within a turn, never run backwards. */
   if (now_ms > engine->now_ms) engine->now_ms = now_ms;
   engine->drained = false;
+  engine->calm = NULL;
 }
 
 static void note_desire(struct gcn__engine* engine, unsigned commands) {
@@ -300,10 +309,56 @@ static bool held(const struct gcn__conn* conn) {
   return conn->session.state != GCN__STATE_CLOSING;
 }
 
+static bool is_only(const struct gcn__conn* conn) {
+  const struct gcn__engine* engine = conn->engine;
+  for (unsigned slot = 0; slot < engine->conn_end; slot++) {
+    bool other = engine->conns[slot] != NULL && engine->conns[slot] != conn;
+    if (other) return false;
+  }
+  return true;
+}
+
+/* An event is acted on at once: everything that comes before its input was
+ * asked just now, and has not changed by reading it. */
+static bool read_stream(struct gcn__conn* conn) {
+  if (held(conn) || !gcn__inbound_read(&conn->stream)) return false;
+  if (gcn__conn_event(conn) && is_only(conn)) conn->engine->calm = conn;
+  return true;
+}
+
+/* Does what work() would do, which would find nothing before the next bytes of
+ * a calm stream.  True if the caller has an event now; else if it is still calm
+ * there are no more bytes. */
+static bool give_event(struct gcn__engine* engine, struct gcn__effect* effect) {
+  struct gcn__conn* conn = engine->calm;
+  if (conn == NULL) return false;
+  engine->given = effect;
+  while (engine->given != NULL && gcn__inbound_read(&conn->stream)) {
+    if (gcn__conn_event(conn)) continue;
+    engine->calm = NULL;
+    break;
+  }
+  bool done = engine->given == NULL;
+  engine->given = NULL;
+  return done;
+}
+
+/* What time has brought; not before all that was read has been acted on. */
+static bool judge(struct gcn__engine* engine) {
+  unsigned slot = 0;
+  struct gcn__conn* conn;
+  if (gcn__keeper_work(engine)) return true;
+  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
+    if (gcn__conn_expire(conn)) return true;
+  }
+  return engine->ring_count > 0;
+}
+
 /* One thing to do that may lead to effects; false if there is none. */
 static bool work(struct gcn__engine* engine) {
   unsigned slot = 0;
   struct gcn__conn* conn;
+  engine->calm = NULL;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__conn_work(conn)) return true;
   }
@@ -312,14 +367,9 @@ static bool work(struct gcn__engine* engine) {
   slot = 0;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__inbound_read(&conn->api)) return true;
-    if (!held(conn) && gcn__inbound_read(&conn->stream)) return true;
+    if (read_stream(conn)) return true;
   }
-  if (gcn__keeper_work(engine)) return true;
-  slot = 0;
-  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
-    if (gcn__conn_expire(conn)) return true;
-  }
-  return false;
+  return judge(engine);
 }
 
 static void end_flush(struct gcn__line* line) {
@@ -369,8 +419,10 @@ static void come_to_rest(struct gcn__engine* engine) {
 }
 
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
-  end_flushes(engine);
-  for (;;) {
+  if (engine->calm == NULL) end_flushes(engine);
+  if (give_event(engine, effect)) return true;
+  bool more = engine->calm == NULL || judge(engine);
+  while (more) {
     if (engine->ring_count > 0) {
       bool moot = is_moot(engine);
       take_effect(engine, effect, moot);
@@ -378,7 +430,7 @@ bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
       return true;
     }
     if (next_verdict(engine, effect)) return true;
-    if (!work(engine) && engine->ring_count == 0) break;
+    more = work(engine);
   }
   come_to_rest(engine);
   engine->drained = true;
@@ -392,6 +444,7 @@ static void settle(struct gcn__line* line) {
    * may still view its readers. */
   line->wire.cut = true;
   line->engine->drained = false;
+  line->engine->calm = NULL;
 }
 
 void gcn__engine_settle(struct gcn__engine* engine) {

@@ -74,7 +74,9 @@ struct gcn__key gcn__event_key(const struct gcn__conn* conn,
 bool gcn__event_elsewhere(const struct gcn__conn* conn,
                           const struct gcn__event* event) {
   const struct gcn__engine* engine = conn->engine;
-  if (gcn__engine_shard_count(engine) < 2) return false;
+  if (engine->shard_end < 2 || gcn__engine_shard_count(engine) < 2) {
+    return false;
+  }
   const struct gcn__topic* topic =
       gcn__topics_find(gcn__engine_topics(engine), event->topic);
   return topic != NULL && topic->shard != GCN__SHARD_NONE &&

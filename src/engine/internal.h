@@ -37,6 +37,8 @@
 /* engine.c */
 struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
                                      enum gcn__effect_kind kind);
+/* The same for EFFECT_EVENT, all of whose event is to be set. */
+struct gcn__effect* gcn__engine_emit_event(struct gcn__engine* engine);
 /* Which proxy, if any, is on the way to a URL: 0, GCN_ECONFIG, GCN__ENOMEM. */
 int gcn__engine_choose_proxy(struct gcn__engine* engine,
                              const struct gcn__url* url,
@@ -70,6 +72,9 @@ void gcn__conn_free(struct gcn__conn* conn);
 void gcn__conn_post(struct gcn__conn* conn, enum gcn__input input);
 /* Feeds the input and does what the table says. */
 void gcn__conn_act(struct gcn__conn* conn, enum gcn__input input);
+/* Acts on an event that was just read, if nothing but that came of it; false
+ * if something else waits now. */
+bool gcn__conn_event(struct gcn__conn* conn);
 /* Does one thing that waits in it; false if there is none. */
 bool gcn__conn_work(struct gcn__conn* conn);
 bool gcn__conn_expire(struct gcn__conn* conn);

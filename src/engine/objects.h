@@ -373,9 +373,15 @@ struct gcn__engine {
   uint64_t replan_ms;     /* a shard could not be opened; NEVER */
   struct gcn__conn* conns[GCN__CONN_COUNT_MAX]; /* NULL: free */
   unsigned conn_end; /* slots from here on are free */
+  /* The only connection, if all but its stream has been asked since the last
+   * fact and had nothing to do; NULL: not known. */
+  struct gcn__conn* calm;
 
   struct gcn__buf missing; /* joined permissions of the verdict in flight */
   struct gcn__buf scratch; /* requests and frames on their way; secret */
+  /* The caller's, for an event that goes there without a wait in the ring;
+   * NULL: it is not to, or has. */
+  struct gcn__effect* given;
   struct gcn__effect ring[GCN__EFFECT_RING_SIZE];
   unsigned ring_begin;
   unsigned ring_count;

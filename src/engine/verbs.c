@@ -116,7 +116,7 @@ static void do_deliver(struct gcn__conn* conn) {
   engine->counters.event_bytes += event.message.size;
   engine->counters.last_event_ms = engine->now_ms;
   event.sequence = engine->counters.events;
-  struct gcn__effect* effect = gcn__engine_emit(engine, GCN__EFFECT_EVENT);
+  struct gcn__effect* effect = gcn__engine_emit_event(engine);
   effect->wire = conn->stream.index;
   effect->event = event;
 }
@@ -215,6 +215,11 @@ void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step) {
   uint32_t verbs = step->verbs;
   const struct gcn__dialect* dialect = conn->engine->dialect;
+  bool event = input == GCN__INPUT_EVENT && step->from == step->to;
+  if (event && verbs == GCN__VERB_DELIVER) {
+    do_deliver(conn); /* by far the most common */
+    return;
+  }
   note_loss(conn, step);
   if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) note_slow_host(conn);
   if (verbs & GCN__VERB_DROP) do_drop(conn, input);

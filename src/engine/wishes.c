@@ -20,6 +20,7 @@ static void touch(struct gcn__engine* engine, const char* const* names,
 int gcn__engine_topics_add(struct gcn__engine* engine, const char* const* names,
                            size_t count) {
   uint64_t revision = engine->topics.revision;
+  engine->calm = NULL;
   int error = gcn__planner_add(&engine->planner, &engine->topics, names, count);
   if (error != 0 || engine->topics.revision == revision) return error;
   gcn__shard_replan(engine);
@@ -29,6 +30,7 @@ int gcn__engine_topics_add(struct gcn__engine* engine, const char* const* names,
 
 size_t gcn__engine_topics_remove(struct gcn__engine* engine,
                                  const char* const* names, size_t count) {
+  engine->calm = NULL;
   touch(engine, names, count);
   size_t removed =
       gcn__planner_remove(&engine->planner, &engine->topics, names, count);
@@ -46,6 +48,7 @@ const struct gcn__topics* gcn__engine_topics(const struct gcn__engine* engine) {
 
 int gcn__engine_credentials(struct gcn__engine* engine,
                             const struct gcn__offer* offer) {
+  engine->calm = NULL;
   return gcn__keeper_credentials(engine, offer);
 }
 
