@@ -55,9 +55,7 @@ struct gcn__moment {
   int64_t unix_ms;
 };
 
-/* One read of this size fills at most four TLS records. */
 enum {
-  GCN__READ_BUFFER_SIZE = 64 * 1024,
   GCN__CONNECT_MS = 5000, /* for the race, or the caller's connector */
   GCN__DUMP_SIZE_MAX = 32 * 1024 * 1024,
 };
@@ -77,7 +75,7 @@ struct gcn_client_s {
   struct gcn__tls_config* tls;
   struct gcn__engine* engine;
   struct gcn__mailbox mailbox;
-  char* read_buffer;
+  char* read_buffer; /* the hub's */
   struct gcn__delivery* delivery;
   struct gcn__checkpointer* checkpointer; /* NULL: nothing is stored */
 
@@ -100,8 +98,6 @@ struct gcn_client_s {
   uint64_t dns_ms;
   struct gcn__proxies proxies;
   struct gcn__recorder* recorder; /* NULL: off */
-  void* record_memory;
-  size_t record_size;
   struct gcn__suspend suspend;
   uint64_t suspend_awake_ms; /* the awake clock then */
   uint64_t suspend_seen_ms;  /* when it was looked at last */

@@ -34,6 +34,8 @@ static void free_hub(void* ctx) {
   gcn_hub_t* hub = ctx;
   struct gcn__mem mem = hub->mem;
   if (hub->permits != NULL) gcn__permits_release(hub->permits);
+  gcn__spares_deinit(&hub->spares);
+  gcn__free(&mem, hub->read_buffer, GCN__READ_BUFFER_SIZE);
   gcn__free(&mem, hub, sizeof *hub);
 }
 
@@ -51,8 +53,11 @@ int gcn__hub_new(gcn_hub_t** out, uv_loop_t* loop, const struct gcn__mem* mem,
   hub->resolve_cb = options->resolve_cb;
   hub->data = options->data;
   gcn__pace_init(&hub->pace, settings);
+  gcn__spares_init(&hub->spares, mem);
+  hub->read_buffer = gcn__alloc(mem, GCN__READ_BUFFER_SIZE);
   hub->permits = gcn__permits_new(mem, permit_count);
-  if (hub->permits != NULL) hub->hosts = make_hosts(hub, loop, options);
+  bool good = hub->read_buffer != NULL && hub->permits != NULL;
+  if (good) hub->hosts = make_hosts(hub, loop, options);
   if (hub->hosts == NULL) {
     free_hub(hub);
     return UV_ENOMEM;

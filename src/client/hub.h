@@ -8,12 +8,16 @@
 #ifndef GCN_CLIENT_HUB_H
 #define GCN_CLIENT_HUB_H
 
+#include "base/spares.h"
 #include "core/pace.h"
 #include "gcnotify.h"
 #include "loop/hosts.h"
 #include "loop/permits.h"
 
 #include <unistd.h>
+
+/* One read of this size fills at most four TLS records. */
+enum { GCN__READ_BUFFER_SIZE = 64 * 1024 };
 
 struct gcn_hub_s {
   struct gcn__mem mem;
@@ -25,6 +29,10 @@ struct gcn_hub_s {
   struct gcn__hosts* hosts; /* NULL: given up already */
   struct gcn__permits* permits;
   struct gcn__pace pace;
+  struct gcn__spares spares;
+  /* Where libuv reads to.  It is one client's from the read until the end of
+   * that client's turn, during which nobody else reads. */
+  char* read_buffer;
 };
 
 /* As gcn_hub_new, for checked options. */

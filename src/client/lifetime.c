@@ -77,6 +77,7 @@ static int make_engine(struct gcn_client_s* client,
       .asks_token = config->options.token_cb != NULL,
       .override = {client->retry_cb == NULL ? NULL : choose_wait, client},
       .pace = &client->hub->pace,
+      .spares = &client->hub->spares,
       .recorder = client->recorder,
       .user_agent = config->user_agent,
       .plaintext = config->options.allow_plaintext != 0,
@@ -161,9 +162,8 @@ static void free_parts(struct gcn_client_s* client) {
   gcn__tls_config_release(client->tls);
   gcn__proxies_deinit(&client->proxies, &mem);
   if (client->connector != NULL) gcn__connector_free(client->connector);
+  if (client->recorder != NULL) gcn__recorder_deinit(client->recorder);
   gcn__free(&mem, client->recorder, sizeof *client->recorder);
-  gcn__free(&mem, client->record_memory, client->record_size);
-  gcn__free(&mem, client->read_buffer, GCN__READ_BUFFER_SIZE);
   gcn__free(&mem, client, sizeof *client);
 }
 
@@ -196,7 +196,9 @@ static int make_network(struct gcn_client_s* client,
                         const struct gcn__config* config, char* why) {
   int error = gcn__proxies_init(&client->proxies, &client->mem, config);
   if (error == 0) error = take_hub(client, config, why);
-  if (error != 0 || client->connect_cb == NULL) return error;
+  if (error != 0) return error;
+  client->read_buffer = client->hub->read_buffer;
+  if (client->connect_cb == NULL) return 0;
   client->connect_hook = (struct gcn__connector_hook){connect_by_user, client};
   client->connector = gcn__connector_new(&client->mem, &client->connect_hook);
   return client->connector == NULL ? UV_ENOMEM : 0;
@@ -206,14 +208,11 @@ static int make_recorder(struct gcn_client_s* client,
                          const struct gcn__config* config) {
   uint64_t size = config->options.record_size;
   if (size == UINT64_MAX) return 0;
-  client->record_size = size == 0 ? GCN__RECORDER_SIZE : (size_t)size;
-  client->record_memory = gcn__alloc(&client->mem, client->record_size);
+  if (size == 0) size = GCN__RECORDER_SIZE;
   client->recorder = gcn__alloc_zero(&client->mem, sizeof *client->recorder);
-  if (client->record_memory == NULL || client->recorder == NULL) {
-    return UV_ENOMEM;
-  }
-  gcn__recorder_init(client->recorder, client->record_memory,
-                     client->record_size, &config->settings);
+  if (client->recorder == NULL) return UV_ENOMEM;
+  gcn__recorder_init(client->recorder, &client->mem, (size_t)size,
+                     &config->settings);
   return 0;
 }
 
@@ -248,8 +247,6 @@ static int make_parts(struct gcn_client_s* client,
   error = make_engine(client, config);
   if (error == 0) error = make_delivery(client, config, why);
   if (error != 0) return error;
-  client->read_buffer = gcn__alloc(&client->mem, GCN__READ_BUFFER_SIZE);
-  if (client->read_buffer == NULL) return UV_ENOMEM;
   error = gcn__mailbox_init(&client->mailbox);
   if (error != 0) return error;
   error = uv_async_init(client->loop, &client->async, gcn__pump_wake);

@@ -15,9 +15,20 @@ void gcn__queue_init(struct gcn__queue* queue, const struct gcn__mem* mem) {
   for (int i = 0; i < GCN__LANE_COUNT_MAX; i++) {
     gcn__list_init(&queue->lanes[i]);
   }
+  queue->buckets = NULL;
+}
+
+enum { BUCKETS_SIZE = GCN__QUEUE_BUCKET_COUNT * sizeof(struct gcn__list) };
+
+/* They stay: what has waited once may have to wait again. */
+static bool make_buckets(struct gcn__queue* queue) {
+  if (queue->buckets != NULL) return true;
+  queue->buckets = gcn__alloc(queue->mem, BUCKETS_SIZE);
+  if (queue->buckets == NULL) return false;
   for (int i = 0; i < GCN__QUEUE_BUCKET_COUNT; i++) {
     gcn__list_init(&queue->buckets[i]);
   }
+  return true;
 }
 
 void gcn__queue_clear(struct gcn__queue* queue) {
@@ -25,6 +36,8 @@ void gcn__queue_clear(struct gcn__queue* queue) {
   while ((item = gcn__queue_first(queue)) != NULL) {
     gcn__copy_release(gcn__queue_take(queue, item));
   }
+  gcn__free(queue->mem, queue->buckets, BUCKETS_SIZE);
+  queue->buckets = NULL;
 }
 
 /* FNV-1a; who makes many collide makes a search in what the window bounds. */
@@ -52,6 +65,7 @@ static bool same_thing(const gcn_event_t* a, const gcn_event_t* b) {
 int gcn__queue_add(struct gcn__queue* queue, struct gcn__list* copies,
                    const gcn_event_t* event, struct gcn__key key,
                    uint64_t made_ms) {
+  if (!make_buckets(queue)) return GCN__ENOMEM;
   struct gcn__queued* item = gcn__alloc_zero(queue->mem, sizeof *item);
   if (item == NULL) return GCN__ENOMEM;
   item->copy = gcn__copy_new(queue->mem, copies, event);
@@ -80,6 +94,7 @@ struct gcn__queued* gcn__queue_first(const struct gcn__queue* queue) {
 
 struct gcn__queued* gcn__queue_find(const struct gcn__queue* queue,
                                     const gcn_event_t* event) {
+  if (queue->buckets == NULL) return NULL;
   uint64_t hash = hash_of(event);
   const struct gcn__list* bucket =
       &queue->buckets[hash % GCN__QUEUE_BUCKET_COUNT];

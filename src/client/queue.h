@@ -34,13 +34,13 @@ struct gcn__queue {
   const struct gcn__mem* mem;
   struct gcn__list order;
   struct gcn__list lanes[GCN__LANE_COUNT_MAX];
-  struct gcn__list buckets[GCN__QUEUE_BUCKET_COUNT];
+  struct gcn__list* buckets; /* so many; NULL: nothing has waited yet */
   size_t count;
   size_t size;
 };
 
 void gcn__queue_init(struct gcn__queue* queue, const struct gcn__mem* mem);
-/* Empties it. */
+/* Empties it and frees its memory. */
 void gcn__queue_clear(struct gcn__queue* queue);
 
 /* 0, or UV_ENOMEM, which changed nothing. */

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "codec/tls-buffers.h"
 #include "codec/tls-config.h"
 #include "codec/tls-session.h"
 #include "codec/tls-text.h"
@@ -67,6 +68,7 @@ struct gcn__tls {
   const char* version;
   const char* suite;
   struct gcn__tls_verify verify;
+  struct gcn__tls_buffers buffers;
   mbedtls_ssl_context ssl;
 };
 
@@ -258,8 +260,14 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
   return 0;
 }
 
+void gcn__tls_share(struct gcn__tls* tls, struct gcn__spares* spares) {
+  if (tls->state != GCN__TLS_HANDSHAKING) return;
+  gcn__tls_buffers_begin(&tls->buffers, &tls->ssl, spares);
+}
+
 void gcn__tls_free(struct gcn__tls* tls) {
   if (tls == NULL) return;
+  gcn__tls_buffers_end(&tls->buffers);
   mbedtls_ssl_free(&tls->ssl);
   gcn__tls_session_drop(tls->config->mem, &tls->offered);
   gcn__tls_material_release(tls->material);
@@ -378,6 +386,17 @@ static int shake_hands(struct gcn__tls* tls) {
   }
 }
 
+/* Mbed TLS has its buffers until rest(). */
+static int wake(struct gcn__tls* tls) {
+  if (gcn__tls_buffers_wake(&tls->buffers)) return 0;
+  return fail(tls, GCN__ENOMEM, "out of memory for TLS records");
+}
+
+/* After a failure nothing is asked of Mbed TLS any more. */
+static void rest(struct gcn__tls* tls) {
+  gcn__tls_buffers_rest(&tls->buffers);
+}
+
 /* The peer has said its last word; what it sends after that is not looked at
  * (RFC 8446 §6.1). */
 static int close_down(struct gcn__tls* tls) {
@@ -424,12 +443,15 @@ int gcn__tls_read(struct gcn__tls* tls, struct gcn__span* in, char* plain,
                   size_t plain_size, size_t* used) {
   *used = 0;
   if (tls->state == GCN__TLS_FAILED) return tls->error;
+  int error = wake(tls);
+  if (error != 0) return error;
   tls->in = *in;
   tls->reading = true;
   int rc = advance(tls, plain, plain_size, used);
   tls->reading = false;
   *in = tls->in;
   tls->in = GCN__SPAN("");
+  rest(tls);
   return rc;
 }
 
@@ -460,16 +482,23 @@ static int write_error(const struct gcn__tls* tls) {
   return writable ? 0 : GCN__EINVAL;
 }
 
-int gcn__tls_write(struct gcn__tls* tls, struct gcn__span plain) {
-  int rc = write_error(tls);
-  if (rc != 0) return rc;
+static int encrypt(struct gcn__tls* tls, struct gcn__span plain) {
   while (plain.size > 0) {
-    rc = mbedtls_ssl_write(&tls->ssl, (const unsigned char*)plain.data,
-                           plain.size);
+    int rc = mbedtls_ssl_write(&tls->ssl, (const unsigned char*)plain.data,
+                               plain.size);
     if (rc <= 0) return fail_with(tls, rc);
     plain = gcn__span_skip(plain, (size_t)rc);
   }
   return 0;
+}
+
+int gcn__tls_write(struct gcn__tls* tls, struct gcn__span plain) {
+  int rc = write_error(tls);
+  if (rc == 0) rc = wake(tls);
+  if (rc != 0) return rc;
+  rc = encrypt(tls, plain);
+  rest(tls);
+  return rc;
 }
 
 void gcn__tls_close(struct gcn__tls* tls) {
@@ -477,7 +506,9 @@ void gcn__tls_close(struct gcn__tls* tls) {
   if (!open || tls->close_sent) return;
   tls->close_sent = true;
   /* A lost goodbye changes nothing: the transport is closed next. */
+  if (!gcn__tls_buffers_wake(&tls->buffers)) return;
   (void)mbedtls_ssl_close_notify(&tls->ssl);
+  rest(tls);
 }
 
 enum gcn__tls_state gcn__tls_state(const struct gcn__tls* tls) {

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/span.h"
+#include "base/spares.h"
 
 enum {
   GCN__TLS_TEXT_SIZE = 256,
@@ -124,6 +125,11 @@ struct gcn__tls;
  * 0, GCN__ENOMEM, GCN_ETLS. */
 int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
                  const char* host, struct gcn__buf* out, struct gcn__tls** tls);
+/* Right after that: from the end of the handshake on, what Mbed TLS needs to
+ * hold records in is taken from `spares`, which outlives the context, and given
+ * back by each call that leaves none unread.  Without it, or if Mbed TLS was
+ * built otherwise than ours, every context keeps some 33 KB. */
+void gcn__tls_share(struct gcn__tls* tls, struct gcn__spares* spares);
 void gcn__tls_free(struct gcn__tls* tls); /* NULL is fine */
 
 /* Drives the handshake or decrypts, reading from the front of `in`, which it

@@ -21,13 +21,51 @@ enum {
 
 _Static_assert(NAMES_SIZE <= UINT16_MAX, "the header counts them so");
 
-void gcn__recorder_init(struct gcn__recorder* recorder, void* memory,
-                        size_t size, const struct gcn__settings* settings) {
-  bool on = memory != NULL && size >= GCN__RECORD_SIZE_MAX;
+void gcn__recorder_init(struct gcn__recorder* recorder,
+                        const struct gcn__mem* mem, size_t size_max,
+                        const struct gcn__settings* settings) {
+  bool on = size_max >= GCN__RECORD_SIZE_MAX;
   memset(recorder, 0, sizeof *recorder);
-  recorder->ring = memory;
-  recorder->capacity = on ? size : 0;
+  recorder->mem = mem;
+  recorder->size_max = on ? size_max : 0;
   recorder->settings = *settings;
+}
+
+void gcn__recorder_deinit(struct gcn__recorder* recorder) {
+  if (recorder->mem == NULL) return;
+  gcn__free(recorder->mem, recorder->ring, recorder->capacity);
+  gcn__free(recorder->mem, recorder->repeated,
+            recorder->slot_count * sizeof *recorder->repeated);
+  memset(recorder, 0, sizeof *recorder);
+}
+
+/* What the ring holds, from its oldest byte on. */
+static void unroll(const struct gcn__recorder* recorder, unsigned char* to) {
+  size_t first = recorder->capacity - recorder->begin;
+  if (first > recorder->size) first = recorder->size;
+  if (recorder->size == 0) return;
+  memcpy(to, recorder->ring + recorder->begin, first);
+  memcpy(to + first, recorder->ring, recorder->size - first);
+}
+
+static size_t next_capacity(const struct gcn__recorder* recorder) {
+  size_t capacity = 2 * recorder->capacity;
+  if (capacity < GCN__RECORDER_FIRST_SIZE) capacity = GCN__RECORDER_FIRST_SIZE;
+  return capacity < recorder->size_max ? capacity : recorder->size_max;
+}
+
+/* False: it is as large as it may be, or memory is short. */
+static bool grow(struct gcn__recorder* recorder) {
+  size_t capacity = next_capacity(recorder);
+  if (capacity <= recorder->capacity) return false;
+  unsigned char* ring = gcn__alloc(recorder->mem, capacity);
+  if (ring == NULL) return false;
+  unroll(recorder, ring);
+  gcn__free(recorder->mem, recorder->ring, recorder->capacity);
+  recorder->ring = ring;
+  recorder->capacity = capacity;
+  recorder->begin = 0;
+  return true;
 }
 
 static void drop_oldest(struct gcn__recorder* recorder) {
@@ -47,17 +85,26 @@ static void drop_oldest(struct gcn__recorder* recorder) {
   recorder->overwritten += record.count;
 }
 
+static void make_room(struct gcn__recorder* recorder, size_t size) {
+  while (recorder->capacity - recorder->size < size) {
+    if (!grow(recorder)) drop_oldest(recorder);
+  }
+}
+
 static void write(struct gcn__recorder* recorder,
                   const struct gcn__record* record) {
   unsigned char bytes[GCN__RECORD_SIZE_MAX];
+  if (recorder->capacity == 0 && !grow(recorder)) {
+    recorder->overwritten += record->count;
+    return;
+  }
   if (!recorder->begun) {
     recorder->begun = true;
     recorder->base_ms = record->at_ms;
     recorder->clock_ms = record->at_ms;
   }
   size_t size = gcn__record_encode(record, &recorder->clock_ms, bytes);
-  while (recorder->capacity - recorder->size < size)
-    drop_oldest(recorder);
+  make_room(recorder, size);
   size_t end = recorder->begin + recorder->size;
   for (size_t i = 0; i < size; i++) {
     recorder->ring[(end + i) % recorder->capacity] = bytes[i];
@@ -87,16 +134,34 @@ static struct gcn__record once(const struct gcn__record* record) {
   return alone;
 }
 
+/* NULL: repetitions of this connection are written one by one. */
+static struct gcn__record* last_of(struct gcn__recorder* recorder,
+                                   size_t slot) {
+  if (slot < recorder->slot_count) return &recorder->repeated[slot];
+  if (slot >= GCN__RECORDER_SLOT_COUNT) return NULL;
+  size_t count = slot < GCN__RECORDER_SLOT_STEP ? GCN__RECORDER_SLOT_STEP
+                                                : GCN__RECORDER_SLOT_COUNT;
+  size_t item = sizeof *recorder->repeated;
+  struct gcn__record* made = gcn__alloc_zero(recorder->mem, count * item);
+  if (made == NULL) return NULL;
+  size_t kept = recorder->slot_count * item;
+  if (kept > 0) memcpy(made, recorder->repeated, kept);
+  gcn__free(recorder->mem, recorder->repeated, kept);
+  recorder->repeated = made;
+  recorder->slot_count = count;
+  return &made[slot];
+}
+
 void gcn__recorder_note(struct gcn__recorder* recorder,
                         const struct gcn__record* record) {
-  if (recorder->capacity == 0) return;
+  if (recorder->size_max == 0) return;
   struct gcn__record noted = once(record);
   bool quiet = is_quiet(record);
-  if (record->slot >= GCN__RECORDER_SLOT_COUNT) {
+  struct gcn__record* last = last_of(recorder, record->slot);
+  if (last == NULL) {
     write(recorder, &noted);
     return;
   }
-  struct gcn__record* last = &recorder->repeated[record->slot];
   if (quiet && is_repetition(last, record)) {
     last->count++;
     if (record->at_ms > last->at_ms) last->at_ms = record->at_ms;
@@ -133,8 +198,8 @@ static void put(struct dump* dump, uint64_t number, size_t size) {
 static uint64_t first_ms(const struct gcn__recorder* recorder) {
   if (recorder->begun) return recorder->base_ms;
   uint64_t first_ms = 0;
-  for (int s = GCN__RECORDER_SLOT_COUNT - 1; s >= 0; s--) {
-    const struct gcn__record* last = &recorder->repeated[s];
+  for (size_t s = recorder->slot_count; s > 0; s--) {
+    const struct gcn__record* last = &recorder->repeated[s - 1];
     if (last->count > 0) first_ms = last->at_ms;
   }
   return first_ms;
@@ -169,7 +234,7 @@ static void put_records(struct dump* dump,
     put_bytes(dump, recorder->ring, recorder->size - first);
   }
   uint64_t clock_ms = recorder->begun ? recorder->clock_ms : first_ms(recorder);
-  for (int s = 0; s < GCN__RECORDER_SLOT_COUNT; s++) {
+  for (size_t s = 0; s < recorder->slot_count; s++) {
     unsigned char bytes[GCN__RECORD_SIZE_MAX];
     const struct gcn__record* last = &recorder->repeated[s];
     if (last->count == 0) continue;

@@ -2,8 +2,9 @@
 /*
  * The flight recorder: a ring of what happened last to each connection.
  *
- * It allocates nothing and reads no clock.  When the ring is full, whole
- * records go, oldest first, so the first one left is always readable.  Events
+ * It reads no clock.  Its ring grows with what there is to keep, up to a limit;
+ * when that is reached, or memory is short, whole records go, oldest first, so
+ * the first one left is always readable.  Events
  * and heartbeats would push everything else out within minutes; inputs that
  * repeat and change nothing are therefore counted per connection and written
  * as one record when something else happens there.
@@ -31,14 +32,18 @@
 #include "core/record.h"
 
 enum {
-  GCN__RECORDER_SIZE = 64 * 1024, /* the usual size of the ring */
-  GCN__RECORDER_SLOT_COUNT = 64,  /* later connections' repetitions are
-                                     written one by one */
+  GCN__RECORDER_SIZE = 64 * 1024,  /* the usual limit of the ring */
+  GCN__RECORDER_FIRST_SIZE = 1024, /* a connection that is well needs less */
+  GCN__RECORDER_SLOT_COUNT = 64,   /* later connections' repetitions are
+                                      written one by one */
+  GCN__RECORDER_SLOT_STEP = 4,     /* enough for a client without shards */
 };
 
 struct gcn__recorder {
+  const struct gcn__mem* mem;
   unsigned char* ring;
-  size_t capacity; /* 0: off */
+  size_t capacity;
+  size_t size_max; /* 0: off */
   size_t begin;    /* of the oldest record */
   size_t size;
   bool begun;
@@ -46,13 +51,17 @@ struct gcn__recorder {
   uint64_t clock_ms; /* the latest moment written */
   uint64_t overwritten;
   struct gcn__settings settings;
-  struct gcn__record repeated[GCN__RECORDER_SLOT_COUNT]; /* count 0: none */
+  struct gcn__record* repeated; /* count 0: none */
+  size_t slot_count;            /* there is room for */
 };
 
-/* `memory` stays the caller's and lives as long as the recorder.  A `size`
- * without room for one record switches the recorder off. */
-void gcn__recorder_init(struct gcn__recorder* recorder, void* memory,
-                        size_t size, const struct gcn__settings* settings);
+/* Allocates nothing.  A `size_max` of the ring without room for one record
+ * switches the recorder off. */
+void gcn__recorder_init(struct gcn__recorder* recorder,
+                        const struct gcn__mem* mem, size_t size_max,
+                        const struct gcn__settings* settings);
+/* All-zero is fine. */
+void gcn__recorder_deinit(struct gcn__recorder* recorder);
 /* `count` and `since_ms` of the record are not looked at. */
 void gcn__recorder_note(struct gcn__recorder* recorder,
                         const struct gcn__record* record);

@@ -58,7 +58,7 @@ void gcn__answer_ask(struct gcn__line* line, uint64_t floor_ms) {
     break;
   case GCN__WIRE_API:
     engine->api_floor_ms = gcn__time_max(engine->api_floor_ms, until_ms);
-    if (engine->pace != &engine->own_pace) {
+    if (engine->own_pace == NULL) {
       gcn__pace_hold(engine->pace, engine->pace_key, until_ms);
     }
     break;

@@ -51,6 +51,7 @@ struct gcn__engine_options {
   struct gcn__recorder* recorder; /* outlives the engine; NULL: none */
   struct gcn__override override;  /* of waits; `choose` may be NULL */
   struct gcn__pace* pace;         /* outlives the engine; NULL: its own */
+  struct gcn__spares* spares;     /* outlives the engine; NULL: its own */
   bool asks_credentials;          /* by EFFECT_ASK, at every token request */
   bool asks_token; /* by EFFECT_ASK, instead of the login service */
   const struct gcn__shape* shape; /* the stream dialect's; NULL: channels */

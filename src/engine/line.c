@@ -10,7 +10,7 @@
 void gcn__line_init(struct gcn__line* line, struct gcn__engine* engine,
                     struct gcn__conn* conn, enum gcn__wire_index index) {
   *line = (struct gcn__line){.engine = engine, .conn = conn, .index = index};
-  gcn__wire_init(&line->wire, &engine->mem);
+  gcn__wire_init(&line->wire, &engine->mem, engine->spares);
 }
 
 struct gcn__failure* gcn__line_failure(const struct gcn__line* line) {

@@ -142,6 +142,11 @@ static void init_parts(struct gcn__engine* engine,
   engine->keys = options->keys;
   engine->scrutiny = options->scrutiny;
   engine->id_choice = options->id_choice;
+  engine->spares = options->spares;
+  if (engine->spares == NULL) {
+    gcn__spares_init(&engine->own_spares, &engine->mem);
+    engine->spares = &engine->own_spares;
+  }
   engine->dialect =
       options->shape == NULL ? &gcn__dialect_channels : &gcn__dialect_stream;
   gcn__seen_init(&engine->seen, &engine->mem, GCN__SEEN_COUNT);
@@ -153,12 +158,21 @@ static void init_parts(struct gcn__engine* engine,
                    (size_t)options->settings.topic_count_max);
   init_planner(engine, options);
   engine->replan_ms = GCN__NEVER;
-  gcn__pace_init(&engine->own_pace, &options->settings);
-  engine->pace = options->pace != NULL ? options->pace : &engine->own_pace;
   gcn__buf_init(&engine->missing, mem, MISSING_SIZE_MAX);
   gcn__buf_init(&engine->scratch, mem, SCRATCH_SIZE_MAX);
   engine->scratch.secret = true;
   engine->drained = true;
+}
+
+static bool make_pace(struct gcn__engine* engine,
+                      const struct gcn__engine_options* options) {
+  engine->pace = options->pace;
+  if (engine->pace != NULL) return true;
+  engine->own_pace = gcn__alloc(&engine->mem, sizeof *engine->own_pace);
+  engine->pace = engine->own_pace;
+  if (engine->own_pace == NULL) return false;
+  gcn__pace_init(engine->own_pace, &options->settings);
+  return true;
 }
 
 /* The first connection is there from the beginning: a client without topics
@@ -194,8 +208,8 @@ int gcn__engine_new(const struct gcn__engine_options* options,
   if (engine == NULL) return GCN__ENOMEM;
   engine->mem = options->mem;
   init_parts(engine, options);
-  int error = 0;
-  if (options->shape != NULL) {
+  int error = make_pace(engine, options) ? 0 : GCN__ENOMEM;
+  if (error == 0 && options->shape != NULL) {
     error = copy_shape(engine, options->shape);
   }
   if (error == 0 && !copy_texts(engine, options)) error = GCN__ENOMEM;
@@ -246,6 +260,8 @@ void gcn__engine_free(struct gcn__engine* engine) {
   gcn__str_free(&mem, engine->domain);
   gcn__str_free(&mem, engine->user_agent);
   gcn__tls_config_release(engine->tls);
+  gcn__spares_deinit(&engine->own_spares);
+  gcn__free(&mem, engine->own_pace, sizeof *engine->own_pace);
   gcn__wipe(engine, sizeof *engine);
   gcn__free(&mem, engine, sizeof *engine);
 }

@@ -356,7 +356,9 @@ struct gcn__engine {
   struct gcn__topics topics;
   struct gcn__planner planner;
   struct gcn__pace* pace; /* shared with other clients, or our own */
-  struct gcn__pace own_pace;
+  struct gcn__pace* own_pace; /* NULL: none */
+  struct gcn__spares* spares; /* likewise, or our own */
+  struct gcn__spares own_spares;
   uint64_t pace_key;        /* of the API's host and the client id */
   uint64_t api_floor_ms;    /* the API asked not to be asked before */
   uint64_t stream_floor_ms; /* stream dialect: nor the upgrade */

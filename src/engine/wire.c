@@ -10,13 +10,33 @@
 #include "base/assert.h"
 #include "base/err.h"
 
-void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem) {
-  *wire = (struct gcn__wire){.phase = GCN__WIRE_ABSENT};
+_Static_assert((int)GCN__WIRE_PLAIN_SIZE <= (int)GCN__SPARE_SIZE,
+               "a spare block takes what is decrypted at once");
+
+void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem,
+                    struct gcn__spares* spares) {
+  *wire = (struct gcn__wire){.phase = GCN__WIRE_ABSENT, .spares = spares};
   gcn__buf_init(&wire->kept, mem, GCN__WIRE_KEPT_SIZE_MAX);
-  gcn__buf_init(&wire->plain, mem, GCN__WIRE_PLAIN_SIZE);
+  gcn__buf_init(&wire->plain, &spares->mem, GCN__WIRE_PLAIN_SIZE);
   gcn__buf_init(&wire->out, mem, GCN__WIRE_OUT_SIZE_MAX);
   wire->plain.secret = true;
   wire->out.secret = true;
+}
+
+static bool lend_plain(struct gcn__wire* wire) {
+  struct gcn__buf* plain = &wire->plain;
+  if (plain->data != NULL) return true;
+  plain->data = gcn__spares_take(wire->spares);
+  plain->capacity = plain->data == NULL ? 0 : GCN__SPARE_SIZE;
+  return plain->data != NULL;
+}
+
+static void return_plain(struct gcn__wire* wire) {
+  struct gcn__buf* plain = &wire->plain;
+  if (gcn__buf_size(plain) > 0) return;
+  gcn__spares_give(wire->spares, plain->data);
+  plain->data = NULL;
+  plain->capacity = 0;
 }
 
 void gcn__wire_reset(struct gcn__wire* wire) {
@@ -39,7 +59,8 @@ void gcn__wire_reset(struct gcn__wire* wire) {
   wire->pong_due = false;
   wire->borrowed = (struct gcn__span){NULL, 0};
   gcn__buf_deinit(&wire->kept);
-  gcn__buf_deinit(&wire->plain);
+  gcn__buf_clear(&wire->plain);
+  return_plain(wire);
   wire->plain.secret = true; /* tokens come through it */
 }
 
@@ -80,7 +101,9 @@ static int reach_peer(struct gcn__wire* wire, const struct gcn__mem* mem,
   }
   wire->phase = GCN__WIRE_SHAKING;
   int error = gcn__tls_new(config, mem, wire->host, &wire->out, &wire->tls);
-  return error != 0 ? error : gcn__wire_shake(wire);
+  if (error != 0) return error;
+  gcn__tls_share(wire->tls, wire->spares);
+  return gcn__wire_shake(wire);
 }
 
 int gcn__wire_linked(struct gcn__wire* wire, const struct gcn__mem* mem,
@@ -143,8 +166,8 @@ int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
  * bytes are two pieces. */
 static int decrypt(struct gcn__wire* wire) {
   for (;;) {
+    if (!lend_plain(wire)) return GCN__ENOMEM;
     char* to = gcn__buf_reserve(&wire->plain, GCN__WIRE_PLAIN_SIZE);
-    if (to == NULL) return GCN__ENOMEM;
     struct gcn__span in = raw_bytes(wire);
     size_t before = in.size;
     size_t used = 0;
@@ -193,6 +216,7 @@ void gcn__wire_advance(struct gcn__wire* wire, size_t size) {
 }
 
 int gcn__wire_settle(struct gcn__wire* wire) {
+  return_plain(wire);
   if (wire->borrowed.size == 0) return 0;
   int error =
       gcn__buf_append(&wire->kept, wire->borrowed.data, wire->borrowed.size);

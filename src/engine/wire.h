@@ -17,6 +17,7 @@
 #include "codec/tunnel.h"
 #include "codec/url.h"
 #include "codec/ws.h"
+#include "base/spares.h"
 #include "engine/effect.h"
 
 enum gcn__wire_phase {
@@ -54,11 +55,12 @@ struct gcn__wire {
   struct gcn__ws* ws;
   struct gcn__span borrowed; /* the driver's bytes, this turn only */
   struct gcn__buf kept;      /* earlier bytes not read yet */
-  struct gcn__buf plain;     /* decrypted, not read yet */
-  struct gcn__buf out;       /* to be sent */
-  uint64_t read_ms;          /* when the oldest unread bytes were read */
-  bool close_written;        /* the last frame of ours */
-  bool pong_pending;         /* one is in `out` */
+  struct gcn__buf plain;     /* decrypted, not read yet; in a spare block */
+  struct gcn__spares* spares;
+  struct gcn__buf out; /* to be sent */
+  uint64_t read_ms;    /* when the oldest unread bytes were read */
+  bool close_written;  /* the last frame of ours */
+  bool pong_pending;   /* one is in `out` */
   /* The answer to the newest ping, which is all that RFC 6455 §5.5.3 asks for.
    * It waits here for its turn, so that no flood of pings can fill `out`. */
   bool pong_due;
@@ -66,7 +68,9 @@ struct gcn__wire {
   char pong[GCN__WS_CONTROL_SIZE_MAX];
 };
 
-void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem);
+/* `spares` outlives the wire. */
+void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem,
+                    struct gcn__spares* spares);
 void gcn__wire_deinit(struct gcn__wire* wire);
 
 /* Forgets the connection and everything of it; `out` stays for one last
@@ -102,7 +106,9 @@ int gcn__wire_shake(struct gcn__wire* wire);
 int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes);
 /* The first `size` bytes of the last peek have been read. */
 void gcn__wire_advance(struct gcn__wire* wire, size_t size);
-/* Copies what is left of the borrowed bytes.  0, GCN_ELIMIT, GCN__ENOMEM. */
+/* Copies what is left of the borrowed bytes, and gives the memory of `plain`
+ * back if it is empty: nothing may view either any more.  0, GCN_ELIMIT,
+ * GCN__ENOMEM. */
 int gcn__wire_settle(struct gcn__wire* wire);
 
 /* Sends plaintext, through TLS if there is one. */

@@ -90,7 +90,7 @@ static void judge_addresses(struct gcn__approach* approach,
   if (waiter->hosts == NULL) return;
   for (size_t i = 0; i < dial->next; i++) {
     const union gcn__address* address = &dial->addresses.items[i];
-    if (&dial->attempts[i] == winner) {
+    if (winner != NULL && dial->attempts[i] == winner) {
       gcn__hosts_worked(waiter, address);
       break; /* those after it were never given their time */
     }
@@ -154,6 +154,7 @@ static void set_up(struct gcn__approach* approach) {
   approach->request.ready = hurry;
   approach->request.ctx = approach;
   approach->request.fd = -1;
+  approach->dial.mem = approach->mem;
   approach->dial.loop = approach->loop;
   approach->dial.connected = on_connected;
   approach->dial.failed = on_dial_failed;
@@ -282,11 +283,6 @@ void gcn__approach_abandon(struct gcn__approach* approach) {
   gcn__hosts_leave_abandoned(&approach->waiter);
   gcn__connector_leave(&approach->request);
   gcn__permit_abandon(&approach->permit);
-  for (size_t i = 0; i < approach->dial.next; i++) {
-    uv_os_fd_t fd;
-    struct gcn__attempt* attempt = &approach->dial.attempts[i];
-    if (!attempt->open) continue;
-    if (uv_fileno(&attempt->handle, &fd) == 0) close(fd);
-  }
+  gcn__dial_abandon(&approach->dial);
   free_host(approach);
 }

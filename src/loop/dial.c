@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All attempts of a race live in one array, so starting the next one allocates
- * nothing and cannot fail for lack of memory.
+ * An attempt for which there is no memory has failed like any other: the next
+ * address is tried.
  */
 #include "loop/dial.h"
 
@@ -24,9 +24,26 @@ bool gcn__dial_error_tells_more(int error, int other) {
   }
 }
 
+static struct gcn__attempt* make_attempt(struct gcn__dial* dial, size_t index) {
+  struct gcn__attempt* attempt = gcn__alloc_zero(dial->mem, sizeof *attempt);
+  if (attempt == NULL) return NULL;
+  attempt->dial = dial;
+  attempt->index = index;
+  dial->attempts[index] = attempt;
+  return attempt;
+}
+
+/* It is not on the loop. */
+static void free_attempt(struct gcn__attempt* attempt) {
+  struct gcn__dial* dial = attempt->dial;
+  dial->attempts[attempt->index] = NULL;
+  gcn__free(dial->mem, attempt, sizeof *attempt);
+}
+
 static void on_closed(uv_handle_t* handle) {
   struct gcn__attempt* attempt = handle->data;
   struct gcn__dial* dial = attempt->dial;
+  free_attempt(attempt);
   dial->released(dial->ctx);
 }
 
@@ -46,8 +63,9 @@ static void note_error(struct gcn__dial* dial, int error) {
 static void close_attempts(struct gcn__dial* dial,
                            const struct gcn__attempt* winner) {
   for (size_t i = 0; i < dial->next; i++) {
-    struct gcn__attempt* attempt = &dial->attempts[i];
-    if (attempt != winner) gcn__attempt_close(attempt, false);
+    struct gcn__attempt* attempt = dial->attempts[i];
+    bool lost = attempt != NULL && attempt != winner;
+    if (lost) gcn__attempt_close(attempt, false);
   }
 }
 
@@ -77,11 +95,15 @@ static void put_on_loop(struct gcn__attempt* attempt) {
   if (!dial->referenced) uv_unref(&attempt->handle);
 }
 
-static int open_attempt(struct gcn__dial* dial, struct gcn__attempt* attempt,
-                        const union gcn__address* address) {
-  attempt->dial = dial;
+static int open_attempt(struct gcn__dial* dial, size_t index) {
+  const union gcn__address* address = &dial->addresses.items[index];
+  struct gcn__attempt* attempt = make_attempt(dial, index);
+  if (attempt == NULL) return UV_ENOMEM;
   int error = uv_tcp_init_ex(dial->loop, &attempt->tcp, address->any.sa_family);
-  if (error != 0) return error; /* then the handle is not on the loop */
+  if (error != 0) { /* then the handle is not on the loop */
+    free_attempt(attempt);
+    return error;
+  }
   put_on_loop(attempt);
   attempt->request.data = attempt;
   attempt->refused = gcn__socket_tune(&attempt->tcp, &dial->socket);
@@ -94,9 +116,7 @@ static int open_attempt(struct gcn__dial* dial, struct gcn__attempt* attempt,
 /* Tries the next address; goes on while attempts fail at once. */
 static void try_addresses(struct gcn__dial* dial, uint64_t now_ms) {
   while (dial->next < dial->addresses.count) {
-    size_t index = dial->next++;
-    int error = open_attempt(dial, &dial->attempts[index],
-                             &dial->addresses.items[index]);
+    int error = open_attempt(dial, dial->next++);
     if (error != 0) {
       note_error(dial, error);
       continue;
@@ -142,12 +162,12 @@ static int open_adopted(struct gcn__attempt* attempt, uv_os_sock_t fd) {
 int gcn__dial_adopt(struct gcn__dial* dial, uv_os_sock_t fd,
                     struct gcn__attempt** out) {
   GCN__ASSERT(dial->next == 0);
-  struct gcn__attempt* attempt = &dial->attempts[0];
+  struct gcn__attempt* attempt = make_attempt(dial, 0);
   int family;
-  int error = gcn__socket_check(fd, &family);
-  attempt->dial = dial;
+  int error = attempt == NULL ? UV_ENOMEM : gcn__socket_check(fd, &family);
   if (error == 0) error = init_adopted(attempt, family);
   if (error != 0) {
+    if (attempt != NULL) free_attempt(attempt);
     close(fd);
     return error;
   }
@@ -187,12 +207,22 @@ void gcn__dial_drop(struct gcn__dial* dial) {
 void gcn__dial_ref(struct gcn__dial* dial, bool referenced) {
   dial->referenced = referenced;
   for (size_t i = 0; i < dial->next; i++) {
-    struct gcn__attempt* attempt = &dial->attempts[i];
-    if (!attempt->open) continue;
+    struct gcn__attempt* attempt = dial->attempts[i];
+    if (attempt == NULL || !attempt->open) continue;
     if (referenced) {
       uv_ref(&attempt->handle);
     } else {
       uv_unref(&attempt->handle);
     }
+  }
+}
+
+void gcn__dial_abandon(struct gcn__dial* dial) {
+  for (size_t i = 0; i < dial->next; i++) {
+    uv_os_fd_t fd;
+    struct gcn__attempt* attempt = dial->attempts[i];
+    if (attempt == NULL) continue;
+    if (attempt->open && uv_fileno(&attempt->handle, &fd) == 0) close(fd);
+    free_attempt(attempt);
   }
 }

@@ -7,13 +7,15 @@
  * of a race there may be one connection that somebody else made.  It knows no
  * names and has no deadline of its own.
  *
- * Each attempt owns its handle; `released` is called once per handle when it
- * has left the loop.  A winner's handle is closed by whoever took it, through
+ * Each attempt owns its handle and is a block of its own, which goes when the
+ * handle has left the loop; then `released` is called.  So a connection keeps
+ * only the one that won.  It is closed by whoever took it, through
  * gcn__attempt_close.
  */
 #ifndef GCN_LOOP_DIAL_H
 #define GCN_LOOP_DIAL_H
 
+#include "base/mem.h"
 #include "loop/resolver.h"
 #include "loop/socket.h"
 
@@ -31,11 +33,13 @@ struct gcn__attempt {
   };
   uv_connect_t request;
   struct gcn__dial* dial;
+  size_t index;
   bool open;        /* the handle is initialised and not closed */
   unsigned refused; /* socket options that the system did not take */
 };
 
 struct gcn__dial {
+  const struct gcn__mem* mem;
   uv_loop_t* loop;
   bool referenced; /* handles keep the loop alive */
   struct gcn__socket_options socket;
@@ -53,16 +57,16 @@ struct gcn__dial {
   uint64_t next_ms;  /* when to try it, or to tell the failure */
   int error;         /* the most telling one so far */
   bool over;
-  struct gcn__attempt attempts[GCN__ADDRESS_COUNT_MAX];
+  struct gcn__attempt* attempts[GCN__ADDRESS_COUNT_MAX]; /* NULL: gone */
 };
 
 /* The members before `addresses` are set by the caller. */
 void gcn__dial_start(struct gcn__dial* dial,
                      const struct gcn__addresses* addresses, uint64_t now_ms);
 /* Instead of the start: a connected stream socket, TCP or AF_UNIX.  0 and the
- * attempt that owns it now, or an error of gcn__socket_check or libuv; then it
- * is closed, but for UV_EEXIST: another handle of the loop has it.  Nothing but
- * `acquired` and, later, `released` is called. */
+ * attempt that owns it now, UV_ENOMEM, or an error of gcn__socket_check or
+ * libuv; then it is closed, but for UV_EEXIST: another handle of the loop has
+ * it.  Nothing but `acquired` and, later, `released` is called. */
 int gcn__dial_adopt(struct gcn__dial* dial, uv_os_sock_t fd,
                     struct gcn__attempt** attempt);
 /* GCN__NEVER if there is nothing to be woken for. */
@@ -75,6 +79,9 @@ void gcn__dial_drop(struct gcn__dial* dial);
 void gcn__dial_ref(struct gcn__dial* dial, bool referenced);
 
 void gcn__attempt_close(struct gcn__attempt* attempt, bool abort);
+/* For a child after fork: closes descriptors and frees memory without touching
+ * the loop. */
+void gcn__dial_abandon(struct gcn__dial* dial);
 
 /* Whether `error` says more about a host than `other` does. */
 bool gcn__dial_error_tells_more(int error, int other);

@@ -26,7 +26,6 @@ struct fixture {
   char out[TEXT_SIZE];
   char err[TEXT_SIZE];
   struct gcn__recorder recorder;
-  unsigned char ring[GCN__RECORDER_SIZE];
   struct gcn__buf dump;
 };
 
@@ -37,7 +36,8 @@ static int set_up(void** state) {
   int fd = mkstemp(f->path);
   if (fd < 0) return -1;
   close(fd);
-  gcn__recorder_init(&f->recorder, f->ring, sizeof f->ring, &settings);
+  gcn__recorder_init(&f->recorder, &gcn__mem_libc, GCN__RECORDER_SIZE,
+                     &settings);
   gcn__buf_init(&f->dump, &gcn__mem_libc, DUMP_SIZE_MAX);
   *state = f;
   return 0;
@@ -46,6 +46,7 @@ static int set_up(void** state) {
 static int tear_down(void** state) {
   struct fixture* f = *state;
   unlink(f->path);
+  gcn__recorder_deinit(&f->recorder);
   gcn__buf_deinit(&f->dump);
   return 0;
 }
@@ -192,7 +193,9 @@ static void check_prints_the_verdict_only(void** state) {
 
 static void overwritten_inputs_are_told(void** state) {
   struct fixture* f = *state;
-  gcn__recorder_init(&f->recorder, f->ring, GCN__RECORD_SIZE_MAX, &settings);
+  gcn__recorder_deinit(&f->recorder);
+  gcn__recorder_init(&f->recorder, &gcn__mem_libc, GCN__RECORD_SIZE_MAX,
+                     &settings);
   for (int i = 0; i < 20; i++)
     record_life(f);
   dump(f, 0);

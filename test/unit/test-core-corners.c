@@ -37,13 +37,12 @@ static struct gcn__record quiet(void) {
 /* How many entries the two make. */
 static unsigned entries_of(struct gcn__record first,
                            struct gcn__record second) {
-  unsigned char ring[RING_SIZE];
   struct gcn__recorder recorder;
   struct gcn__record_reader reader;
   struct gcn__record record;
   struct gcn__buf dump;
   unsigned count = 0;
-  gcn__recorder_init(&recorder, ring, sizeof ring, &settings);
+  gcn__recorder_init(&recorder, &gcn__mem_libc, RING_SIZE, &settings);
   gcn__recorder_note(&recorder, &first);
   gcn__recorder_note(&recorder, &second);
   gcn__buf_init(&dump, &gcn__mem_libc, DUMP_SIZE_MAX);
@@ -51,6 +50,7 @@ static unsigned entries_of(struct gcn__record first,
   assert_null(gcn__record_reader_init(&reader, gcn__buf_span(&dump)));
   while (gcn__record_reader_next(&reader, &record))
     count++;
+  gcn__recorder_deinit(&recorder);
   gcn__buf_deinit(&dump);
   return count;
 }

@@ -73,14 +73,13 @@ static void assert_same(const struct gcn__record* a,
 
 struct fixture {
   struct gcn__recorder recorder;
-  unsigned char ring[GCN__RECORDER_SIZE];
   struct gcn__buf dump;
   struct gcn__record_reader reader;
 };
 
 static int set_up(void** state) {
   static struct fixture fixture;
-  gcn__recorder_init(&fixture.recorder, fixture.ring, sizeof fixture.ring,
+  gcn__recorder_init(&fixture.recorder, &gcn__mem_libc, GCN__RECORDER_SIZE,
                      &settings);
   gcn__buf_init(&fixture.dump, &gcn__mem_libc, DUMP_SIZE_MAX);
   *state = &fixture;
@@ -89,8 +88,15 @@ static int set_up(void** state) {
 
 static int tear_down(void** state) {
   struct fixture* f = *state;
+  gcn__recorder_deinit(&f->recorder);
   gcn__buf_deinit(&f->dump);
   return 0;
+}
+
+static void begin_again(struct fixture* f, size_t size_max,
+                        const struct gcn__settings* with) {
+  gcn__recorder_deinit(&f->recorder);
+  gcn__recorder_init(&f->recorder, &gcn__mem_libc, size_max, with);
 }
 
 static void note(struct fixture* f, struct gcn__record record) {
@@ -152,7 +158,7 @@ static void settings_are_kept_as_they_were(void** state) {
   struct gcn__settings own = settings;
   own.phase_ms = 4321;
   own.garbage_max = 7;
-  gcn__recorder_init(&f->recorder, f->ring, sizeof f->ring, &own);
+  begin_again(f, GCN__RECORDER_SIZE, &own);
   dump_and_read(f);
   assert_memory_equal(&f->reader.settings, &own, sizeof own);
   expect_end(f);
@@ -238,7 +244,7 @@ static void a_full_ring_loses_the_oldest(void** state) {
     records[i] = random_record(&rng, at_ms);
   }
   for (size_t size = GCN__RECORD_SIZE_MAX; size < 400; size += 13) {
-    gcn__recorder_init(&f->recorder, f->ring, size, &settings);
+    begin_again(f, size, &settings);
     for (int i = 0; i < COUNT; i++) {
       note(f, records[i]);
       assert_true(f->recorder.size <= size);
@@ -253,28 +259,68 @@ static void a_full_ring_loses_the_oldest(void** state) {
   }
 }
 
-static void nothing_outside_its_memory_is_touched(void** state) {
+/* The probe counts by the sizes it is told: what goes back is what was taken,
+ * and no more than the limit and the repetitions is held. */
+static void memory_grows_with_what_is_kept(void** state) {
+  (void)state;
+  enum { SLOTS_SIZE = 64 * (int)sizeof(struct gcn__record) };
+  struct mem_probe probe = {0};
+  struct gcn__mem mem = mem_probe_mem(&probe);
+  struct gcn__recorder recorder;
+  gcn__recorder_init(&recorder, &mem, GCN__RECORDER_SIZE, &settings);
+  assert_int_equal(probe.count, 0);
+  struct gcn__record record = record_at(1, 0);
+  gcn__recorder_note(&recorder, &record);
+  assert_true(probe.live_size < 2048);
+  for (uint64_t i = 2; i < 20000; i++) {
+    record = record_at(i, (uint8_t)(i % 64));
+    gcn__recorder_note(&recorder, &record);
+  }
+  assert_true(recorder.overwritten > 0);
+  assert_int_equal(recorder.capacity, GCN__RECORDER_SIZE);
+  assert_int_equal(probe.live_size, GCN__RECORDER_SIZE + SLOTS_SIZE);
+  gcn__recorder_deinit(&recorder);
+  assert_int_equal(probe.live_size, 0);
+}
+
+static struct gcn__record lively_record(int i) {
+  bool quiet = i % 3 == 0;
+  uint8_t slot = (uint8_t)(i % 9);
+  return quiet ? event_at((uint64_t)i, slot) : record_at((uint64_t)i, slot);
+}
+
+/* Whatever allocation fails, once or from then on: what can be read is whole,
+ * and what is missing is counted. */
+static void short_memory_loses_the_oldest(void** state) {
   struct fixture* f = *state;
-  enum { SIZE = 200 };
-  memset(f->ring, 0x5a, sizeof f->ring);
-  gcn__recorder_init(&f->recorder, f->ring + 8, SIZE, &settings);
-  for (uint64_t i = 0; i < 100; i++)
-    note(f, record_at(i, (uint8_t)i));
-  for (size_t i = 0; i < 8; i++) {
-    assert_int_equal(f->ring[i], 0x5a);
-    assert_int_equal(f->ring[8 + SIZE + i], 0x5a);
+  enum { COUNT = 400, FAILURES = 12 };
+  for (int run = 0; run < 2 * FAILURES; run++) {
+    struct mem_probe probe = {.fail_at = (size_t)(run / 2 + 1),
+                              .fail_on = run % 2};
+    struct gcn__mem mem = mem_probe_mem(&probe);
+    gcn__recorder_deinit(&f->recorder);
+    gcn__recorder_init(&f->recorder, &mem, GCN__RECORDER_SIZE, &settings);
+    for (int i = 0; i < COUNT; i++)
+      note(f, lively_record(i));
+    dump_and_read(f);
+    struct gcn__record got;
+    uint64_t count = f->reader.overwritten;
+    while (gcn__record_reader_next(&f->reader, &got))
+      count += got.count;
+    assert_int_equal(count, COUNT);
+    gcn__recorder_deinit(&f->recorder);
+    assert_int_equal(probe.live_size, 0);
   }
 }
 
 static void no_room_is_off(void** state) {
   struct fixture* f = *state;
-  gcn__recorder_init(&f->recorder, NULL, 0, &settings);
+  begin_again(f, 0, &settings);
   note(f, record_at(1, 0));
   note(f, event_at(1, 0));
   dump_and_read(f);
   expect_end(f);
-  gcn__recorder_init(&f->recorder, f->ring, GCN__RECORD_SIZE_MAX - 1,
-                     &settings);
+  begin_again(f, GCN__RECORD_SIZE_MAX - 1, &settings);
   note(f, record_at(1, 0));
   dump_and_read(f);
   expect_end(f);
@@ -405,14 +451,14 @@ static void unknown_words_are_refused_where_used(void** state) {
   struct fixture* f = *state;
   static const char* const used[] = {"WEATHER", "BACKING_OFF", "LOSE"};
   for (size_t i = 0; i < 3; i++) {
-    gcn__recorder_init(&f->recorder, f->ring, sizeof f->ring, &settings);
+    begin_again(f, GCN__RECORDER_SIZE, &settings);
     note(f, record_at(1, 0));
     dump_and_read(f);
     *find_name(f, used[i]) = 'X';
     seal(gcn__buf_span(&f->dump));
     assert_non_null(strstr(read_again(f), "does not know"));
   }
-  gcn__recorder_init(&f->recorder, f->ring, sizeof f->ring, &settings);
+  begin_again(f, GCN__RECORDER_SIZE, &settings);
   note(f, record_at(1, 0));
   dump_and_read(f);
   *find_name(f, "HURRY") = 'X'; /* no record says it */
@@ -534,7 +580,8 @@ int main(void) {
       CASE(what_differs_is_no_repetition),
       CASE(later_connections_are_written_one_by_one),
       CASE(a_full_ring_loses_the_oldest),
-      CASE(nothing_outside_its_memory_is_touched),
+      CASE(memory_grows_with_what_is_kept),
+      CASE(short_memory_loses_the_oldest),
       CASE(no_room_is_off),
       CASE(a_clock_that_goes_back_is_survived),
       CASE(a_dump_changes_nothing_or_is_whole),

@@ -28,10 +28,12 @@ struct world {
   struct gcn__replay replay;
   bool visited[GCN__STATE_COUNT][GCN__INPUT_COUNT];
   unsigned entered_count;
-  unsigned char ring[1 << 20];
 };
 
+enum { RING_SIZE_MAX = 1 << 20 };
+
 static void begin(struct world* world, uint64_t seed, size_t ring_size) {
+  gcn__recorder_deinit(&world->recorder);
   memset(world, 0, sizeof *world);
   world->settings = GCN__SETTINGS_DEFAULT;
   world->settings.phase_ms = 7000; /* the record, not the default, counts */
@@ -40,7 +42,7 @@ static void begin(struct world* world, uint64_t seed, size_t ring_size) {
   for (int s = 0; s < SLOT_COUNT; s++) {
     gcn__session_init(&world->sessions[s], &world->settings, &world->rng);
   }
-  gcn__recorder_init(&world->recorder, world->ring, ring_size,
+  gcn__recorder_init(&world->recorder, &gcn__mem_libc, ring_size,
                      &world->settings);
   gcn__buf_init(&world->dump, &gcn__mem_libc, DUMP_SIZE_MAX);
 }
@@ -53,6 +55,7 @@ static int set_up(void** state) {
 
 static int tear_down(void** state) {
   struct world* world = *state;
+  gcn__recorder_deinit(&world->recorder);
   gcn__buf_deinit(&world->dump);
   return 0;
 }
@@ -146,7 +149,7 @@ static struct outcome replay(struct world* world) {
 static void the_same_table_does_the_same(void** state) {
   struct world* world = *state;
   for (uint64_t seed = 1; seed <= 40; seed++) {
-    live(world, seed, sizeof world->ring);
+    live(world, seed, RING_SIZE_MAX);
     struct outcome outcome = replay(world);
     assert_int_equal(outcome.differences, 0);
     assert_int_equal(outcome.count, STEP_COUNT);
@@ -204,7 +207,7 @@ static void try_cell(struct world* world, enum gcn__state from,
 
 static void every_other_cell_is_found_out(void** state) {
   struct world* world = *state;
-  live(world, 5, sizeof world->ring);
+  live(world, 5, RING_SIZE_MAX);
   unsigned tried = 0;
   for (int s = 0; s < GCN__STATE_COUNT; s++) {
     for (int i = 0; i < GCN__INPUT_COUNT; i++) {
@@ -220,7 +223,7 @@ static void every_other_cell_is_found_out(void** state) {
 /* STREAMING, WEATHER: counts a failure. */
 static void counts_are_compared(void** state) {
   struct world* world = *state;
-  live(world, 5, sizeof world->ring);
+  live(world, 5, RING_SIZE_MAX);
   struct gcn__cell cell =
       gcn__fsm_cell(GCN__STATE_BACKING_OFF, GCN__INPUT_RETRY_DUE);
   struct gcn__cell other = cell;
@@ -251,7 +254,7 @@ static struct gcn__record moved(enum gcn__state from, enum gcn__input input,
 static void a_hole_in_a_life_is_told(void** state) {
   struct world* world = *state;
   struct gcn__record now;
-  begin(world, 1, sizeof world->ring);
+  begin(world, 1, RING_SIZE_MAX);
   gcn__replay_init(&world->replay, &world->settings);
   struct gcn__record record = moved(GCN__STATE_CONNECTING, GCN__INPUT_LINKED,
                                     GCN__STATE_AUTHENTICATING);
@@ -270,7 +273,7 @@ static void a_hole_in_a_life_is_told(void** state) {
 static void a_slot_may_have_a_second_life(void** state) {
   struct world* world = *state;
   struct gcn__record now;
-  begin(world, 1, sizeof world->ring);
+  begin(world, 1, RING_SIZE_MAX);
   gcn__replay_init(&world->replay, &world->settings);
   struct gcn__record record =
       moved(GCN__STATE_IDLE, GCN__INPUT_CLOSE, GCN__STATE_CLOSED);

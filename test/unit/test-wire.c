@@ -37,6 +37,7 @@ static int tear_down(void** state) {
 }
 
 struct setup {
+  struct gcn__spares spares;
   struct gcn__mem mem;
   struct gcn__proxy proxy;
   struct gcn__wire wire;
@@ -48,7 +49,8 @@ static int begin(struct setup* setup, const struct gcn__mem* mem,
   const char* problem = "";
   struct gcn__url url;
   setup->mem = *mem;
-  gcn__wire_init(&setup->wire, &setup->mem);
+  gcn__spares_init(&setup->spares, &setup->mem);
+  gcn__wire_init(&setup->wire, &setup->mem, &setup->spares);
   gcn__proxy_init(&setup->proxy, &setup->mem);
   assert_null(gcn__url_parse(&url, gcn__span_str(url_text)));
   int error = gcn__proxy_parse(&setup->proxy, gcn__span_str(proxy), &problem);
@@ -60,6 +62,7 @@ static int begin(struct setup* setup, const struct gcn__mem* mem,
 static void end(struct setup* setup) {
   gcn__wire_deinit(&setup->wire);
   gcn__proxy_deinit(&setup->proxy);
+  gcn__spares_deinit(&setup->spares);
 }
 
 static int link_up(struct setup* setup) {
@@ -84,7 +87,9 @@ static void test_direct(void** state) {
   struct gcn__url url;
   const struct gcn__proxy none = {.kind = GCN__PROXY_NONE};
   assert_null(gcn__url_parse(&url, gcn__span_str(PLAIN)));
-  gcn__wire_init(&wire, &gcn__mem_libc);
+  struct gcn__spares spares;
+  gcn__spares_init(&spares, &gcn__mem_libc);
+  gcn__wire_init(&wire, &gcn__mem_libc, &spares);
   for (int i = 0; i < 2; i++) {
     if (i == 0) gcn__wire_aim(&wire, &url);
     if (i == 1) gcn__wire_aim_via(&wire, &url, &none);
@@ -97,6 +102,7 @@ static void test_direct(void** state) {
     gcn__wire_reset(&wire);
   }
   gcn__wire_deinit(&wire);
+  assert_int_equal(spares.count, 0); /* without TLS nothing is decrypted */
 }
 
 /* The answer comes in two turns; a loopback host goes through, too. */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mbed TLS 3.6 keeps pointers into its buffers; all of them move along.  The
+ * one for the number of the incoming record points to the buffer's first bytes,
+ * which are the ones that count between records.  The number of the outgoing
+ * one is kept elsewhere and only copied there.
+ */
+#include "codec/tls-buffers.h"
+
+#include "base/assert.h"
+
+#if defined(MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH) &&                             \
+    !defined(MBEDTLS_SSL_PROTO_DTLS)
+#  define CAN_LEND
+
+#  include <mbedtls/platform.h>
+#  include <mbedtls/platform_util.h>
+#  include <string.h>
+#endif
+
+#if !defined(CAN_LEND)
+void gcn__tls_buffers_begin(struct gcn__tls_buffers* buffers,
+                            mbedtls_ssl_context* ssl,
+                            struct gcn__spares* spares) {
+  (void)buffers;
+  (void)ssl;
+  (void)spares;
+}
+
+bool gcn__tls_buffers_wake(struct gcn__tls_buffers* buffers) {
+  (void)buffers;
+  return true;
+}
+
+void gcn__tls_buffers_rest(struct gcn__tls_buffers* buffers) {
+  (void)buffers;
+}
+
+void gcn__tls_buffers_end(struct gcn__tls_buffers* buffers) {
+  (void)buffers;
+}
+#else
+void gcn__tls_buffers_begin(struct gcn__tls_buffers* buffers,
+                            mbedtls_ssl_context* ssl,
+                            struct gcn__spares* spares) {
+  bool fits = ssl->MBEDTLS_PRIVATE(in_buf_len) <= GCN__SPARE_SIZE &&
+              ssl->MBEDTLS_PRIVATE(out_buf_len) <= GCN__SPARE_SIZE;
+  if (!fits) return;
+  *buffers = (struct gcn__tls_buffers){
+      .spares = spares,
+      .ssl = ssl,
+      .in = {.data = &ssl->MBEDTLS_PRIVATE(in_buf),
+             .pointers = {&ssl->MBEDTLS_PRIVATE(in_hdr),
+                          &ssl->MBEDTLS_PRIVATE(in_len),
+                          &ssl->MBEDTLS_PRIVATE(in_iv),
+                          &ssl->MBEDTLS_PRIVATE(in_msg)}},
+      .out = {.data = &ssl->MBEDTLS_PRIVATE(out_buf),
+              .pointers = {&ssl->MBEDTLS_PRIVATE(out_hdr),
+                           &ssl->MBEDTLS_PRIVATE(out_len),
+                           &ssl->MBEDTLS_PRIVATE(out_iv),
+                           &ssl->MBEDTLS_PRIVATE(out_msg)}},
+  };
+}
+
+/* The number is the first thing in either buffer. */
+static void set_counters(const struct gcn__tls_buffers* buffers) {
+  mbedtls_ssl_context* ssl = buffers->ssl;
+  ssl->MBEDTLS_PRIVATE(in_ctr) = ssl->MBEDTLS_PRIVATE(in_buf);
+  ssl->MBEDTLS_PRIVATE(out_ctr) = ssl->MBEDTLS_PRIVATE(out_buf);
+}
+
+static bool fill(struct gcn__tls_buffers* buffers,
+                 struct gcn__tls_buffer* buffer) {
+  if (*buffer->data != NULL) return true;
+  unsigned char* block = gcn__spares_take(buffers->spares);
+  if (block == NULL) return false;
+  *buffer->data = block;
+  for (int i = 0; i < GCN__TLS_POINTER_COUNT; i++)
+    *buffer->pointers[i] = block + buffer->offsets[i];
+  return true;
+}
+
+/* Returns the block, which Mbed TLS does not know any more. */
+static unsigned char* take_away(struct gcn__tls_buffer* buffer) {
+  unsigned char* block = *buffer->data;
+  for (int i = 0; i < GCN__TLS_POINTER_COUNT; i++) {
+    buffer->offsets[i] = (size_t)(*buffer->pointers[i] - block);
+    *buffer->pointers[i] = NULL;
+  }
+  *buffer->data = NULL;
+  return block;
+}
+
+bool gcn__tls_buffers_wake(struct gcn__tls_buffers* buffers) {
+  if (!buffers->lent) return true;
+  unsigned char** in = buffers->in.data;
+  bool gone = *in == NULL;
+  bool good = fill(buffers, &buffers->in);
+  if (good && gone) memcpy(*in, buffers->in_counter, GCN__TLS_COUNTER_SIZE);
+  good = good && fill(buffers, &buffers->out);
+  set_counters(buffers);
+  return good;
+}
+
+/* No byte of a record, and no message of one, is waiting in it. */
+static bool is_in_empty(const mbedtls_ssl_context* ssl) {
+  return ssl->MBEDTLS_PRIVATE(in_left) == 0 &&
+         ssl->MBEDTLS_PRIVATE(in_offt) == NULL &&
+         ssl->MBEDTLS_PRIVATE(in_msglen) == 0 &&
+         ssl->MBEDTLS_PRIVATE(in_hslen) == 0 &&
+         ssl->MBEDTLS_PRIVATE(keep_current_message) == 0 &&
+         ssl->MBEDTLS_PRIVATE(in_hdr) ==
+             ssl->MBEDTLS_PRIVATE(in_buf) + GCN__TLS_COUNTER_SIZE;
+}
+
+static void discard(unsigned char* block, size_t size) {
+  mbedtls_platform_zeroize(block, size);
+  mbedtls_free(block);
+}
+
+/* Mbed TLS's own: both at once, so that one flag says whose they are. */
+static void discard_own(struct gcn__tls_buffers* buffers) {
+  const mbedtls_ssl_context* ssl = buffers->ssl;
+  discard(take_away(&buffers->in), ssl->MBEDTLS_PRIVATE(in_buf_len));
+  discard(take_away(&buffers->out), ssl->MBEDTLS_PRIVATE(out_buf_len));
+  buffers->lent = true;
+}
+
+void gcn__tls_buffers_rest(struct gcn__tls_buffers* buffers) {
+  const mbedtls_ssl_context* ssl = buffers->ssl;
+  if (buffers->spares == NULL) return;
+  if (!mbedtls_ssl_is_handshake_over(buffers->ssl)) return;
+  const unsigned char* in = *buffers->in.data;
+  bool in_empty = in != NULL && is_in_empty(ssl);
+  bool out_empty =
+      *buffers->out.data != NULL && ssl->MBEDTLS_PRIVATE(out_left) == 0;
+  if (in_empty) memcpy(buffers->in_counter, in, GCN__TLS_COUNTER_SIZE);
+  if (!buffers->lent) {
+    if (!in_empty || !out_empty) return;
+    discard_own(buffers);
+    /* Now rather than with the first event; if it fails, that one tries. */
+    (void)gcn__tls_buffers_wake(buffers);
+    in_empty = *buffers->in.data != NULL;
+    out_empty = *buffers->out.data != NULL;
+  }
+  if (out_empty) gcn__spares_give(buffers->spares, take_away(&buffers->out));
+  if (in_empty) gcn__spares_give(buffers->spares, take_away(&buffers->in));
+}
+
+void gcn__tls_buffers_end(struct gcn__tls_buffers* buffers) {
+  if (!buffers->lent) return;
+  GCN__ASSERT(buffers->spares != NULL);
+  if (*buffers->in.data != NULL)
+    gcn__spares_give(buffers->spares, take_away(&buffers->in));
+  if (*buffers->out.data != NULL)
+    gcn__spares_give(buffers->spares, take_away(&buffers->out));
+  buffers->lent = false;
+}
+#endif
