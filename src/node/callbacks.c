@@ -143,6 +143,7 @@ void gcn__jsclient_hear(struct gcn__jsclient* client,
                         struct gcn__jsoptions* asked) {
   gcn_options_t* options = &asked->options;
   client->hears_log = asked->hears_log;
+  client->acks_by_hand = options->ack == GCN_ACK_MANUAL;
   options->data = client;
   options->batch_cb = on_events;
   options->state_cb = on_state;

@@ -21,20 +21,13 @@ struct gcn__carrier {
   struct gcn__jsenv* jsenv;
   uv_loop_t* loop;
   uv_async_t wake;
-  struct gcn__parcel* first; /* to be told later */
-  struct gcn__parcel* last;
+  struct gcn__parcels later; /* to be told later */
   napi_async_cleanup_hook_handle hook;
 };
 
-static struct gcn__parcel* take_parcel(struct gcn__carrier* carrier) {
-  struct gcn__parcel* parcel = carrier->first;
-  if (parcel != NULL) carrier->first = parcel->next;
-  return parcel;
-}
-
 static void flush(struct gcn__carrier* carrier) {
-  struct gcn__parcel* parcel = take_parcel(carrier);
-  for (; parcel != NULL; parcel = take_parcel(carrier)) {
+  struct gcn__parcel* parcel = gcn__parcels_take(&carrier->later);
+  for (; parcel != NULL; parcel = gcn__parcels_take(&carrier->later)) {
     gcn__jsclient_tell(parcel->client, &parcel->report);
     gcn__parcel_free(parcel);
   }
@@ -145,12 +138,7 @@ int gcn__carrier_tell_later(struct gcn__jsclient* client,
   struct gcn__carrier* carrier = client->jsenv->carrier;
   struct gcn__parcel* parcel = gcn__parcel_new(client, report);
   if (parcel == NULL) return UV_ENOMEM;
-  if (carrier->first == NULL) {
-    carrier->first = parcel;
-  } else {
-    carrier->last->next = parcel;
-  }
-  carrier->last = parcel;
+  gcn__parcels_append(&carrier->later, parcel);
   uv_async_send(&carrier->wake);
   return 0;
 }

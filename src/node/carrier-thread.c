@@ -47,11 +47,6 @@ struct acks {
   size_t capacity;
 };
 
-struct parcels {
-  struct gcn__parcel* first;
-  struct gcn__parcel* last;
-};
-
 struct gcn__carrier {
   struct gcn__jsenv* jsenv;
   /* JavaScript side. */
@@ -67,31 +62,15 @@ struct gcn__carrier {
   uv_cond_t done;
   struct call* call; /* that JavaScript waits for */
   struct acks acks;
-  struct parcels returned; /* heard: the thread acknowledges their events */
-  struct parcels reports;
+  struct gcn__parcels returned; /* heard: their events are acknowledged */
+  struct gcn__parcels reports;
   bool gate_called; /* a call of the gate is under way */
   bool ending;
 };
 
-static void append(struct parcels* parcels, struct gcn__parcel* parcel) {
-  parcel->next = NULL;
-  if (parcels->first == NULL) {
-    parcels->first = parcel;
-  } else {
-    parcels->last->next = parcel;
-  }
-  parcels->last = parcel;
-}
-
-static struct gcn__parcel* take(struct parcels* parcels) {
-  struct gcn__parcel* parcel = parcels->first;
-  if (parcel != NULL) parcels->first = parcel->next;
-  return parcel;
-}
-
-static void free_parcels(struct parcels* parcels) {
-  struct gcn__parcel* parcel = take(parcels);
-  for (; parcel != NULL; parcel = take(parcels)) {
+static void free_parcels(struct gcn__parcels* parcels) {
+  struct gcn__parcel* parcel = gcn__parcels_take(parcels);
+  for (; parcel != NULL; parcel = gcn__parcels_take(parcels)) {
     gcn__parcel_free(parcel);
   }
 }
@@ -106,9 +85,9 @@ static bool is_over(const struct gcn__jsclient* client, size_t divisor) {
          client->backlog.bytes > BACKLOG_SIZE_MAX / divisor;
 }
 
-static void acknowledge(struct parcels* returned, struct acks* acks) {
-  struct gcn__parcel* parcel = take(returned);
-  for (; parcel != NULL; parcel = take(returned)) {
+static void acknowledge(struct gcn__parcels* returned, struct acks* acks) {
+  struct gcn__parcel* parcel = gcn__parcels_take(returned);
+  for (; parcel != NULL; parcel = gcn__parcels_take(returned)) {
     const gcn_event_t* list = parcel->report.as.events.list;
     for (size_t i = 0; i < parcel->report.as.events.count; i++) {
       gcn_client_ack(parcel->client->client, list[i].sequence);
@@ -116,7 +95,9 @@ static void acknowledge(struct parcels* returned, struct acks* acks) {
     gcn__parcel_free(parcel);
   }
   for (size_t i = 0; i < acks->count; i++) {
-    gcn_client_ack(acks->list[i].client->client, acks->list[i].sequence);
+    struct gcn__jsclient* client = acks->list[i].client;
+    int error = gcn_client_ack(client->client, acks->list[i].sequence);
+    if (error != 0) client->acks_unknown++;
   }
 }
 
@@ -163,11 +144,11 @@ static void finish_call(struct gcn__carrier* carrier, struct call* call) {
 static void on_wake(uv_async_t* wake) {
   struct gcn__carrier* carrier = wake->data;
   uv_mutex_lock(&carrier->mutex);
-  struct parcels returned = carrier->returned;
+  struct gcn__parcels returned = carrier->returned;
   struct acks acks = carrier->acks;
   struct call* call = carrier->call;
   bool ending = carrier->ending;
-  carrier->returned = (struct parcels){NULL, NULL};
+  carrier->returned = (struct gcn__parcels){NULL, NULL};
   carrier->acks = (struct acks){NULL, 0, 0};
   carrier->call = NULL;
   uv_mutex_unlock(&carrier->mutex);
@@ -201,7 +182,7 @@ static void call_gate(struct gcn__carrier* carrier) {
 static void queue(struct gcn__carrier* carrier, struct gcn__parcel* parcel) {
   struct gcn__weight* backlog = &parcel->client->backlog;
   uv_mutex_lock(&carrier->mutex);
-  append(&carrier->reports, parcel);
+  gcn__parcels_append(&carrier->reports, parcel);
   backlog->events += parcel->weight.events;
   backlog->bytes += parcel->weight.bytes;
   bool first = !carrier->gate_called;
@@ -294,8 +275,11 @@ static bool make_room(struct acks* acks) {
   return true;
 }
 
+/* What can be known on this side is said as the library would say it. */
 int gcn__carrier_ack(struct gcn__jsclient* client, uint64_t sequence) {
   struct gcn__carrier* carrier = client->jsenv->carrier;
+  bool heard = sequence > 0 && sequence <= client->last_heard;
+  if (!heard || !client->acks_by_hand) return UV_ENOENT;
   struct acks* acks = &carrier->acks;
   uv_mutex_lock(&carrier->mutex);
   bool first = acks->count == 0;
@@ -327,7 +311,7 @@ static void note_heard(struct gcn__carrier* carrier,
   client->backlog.events -= weight.events;
   client->backlog.bytes -= weight.bytes;
   bool wakes = returns || (was_over && !is_over(client, 4));
-  if (returns) append(&carrier->returned, parcel);
+  if (returns) gcn__parcels_append(&carrier->returned, parcel);
   uv_mutex_unlock(&carrier->mutex);
   if (wakes) uv_async_send(&carrier->wake);
   if (!returns) gcn__parcel_free(parcel);
@@ -365,7 +349,7 @@ static void on_gate(napi_env env, napi_value unused, void* context,
   (void)data;
   if (env == NULL || carrier->ended) return;
   uv_mutex_lock(&carrier->mutex);
-  struct gcn__parcel* parcel = take(&carrier->reports);
+  struct gcn__parcel* parcel = gcn__parcels_take(&carrier->reports);
   uv_mutex_unlock(&carrier->mutex);
   if (parcel != NULL) hear(carrier, parcel);
   uv_mutex_lock(&carrier->mutex);
@@ -385,11 +369,8 @@ static void end_clients(struct gcn__jsenv* jsenv) {
   }
 }
 
-/* The environment ends: waits until the thread has closed everything. */
-static void end_thread(struct gcn__carrier* carrier) {
-  if (carrier->ended) return;
-  carrier->ended = true;
-  carrier->jsenv->closing = true;
+/* Waits until the thread has closed everything. */
+static void stop_thread(struct gcn__carrier* carrier) {
   uv_mutex_lock(&carrier->mutex);
   carrier->ending = true;
   uv_mutex_unlock(&carrier->mutex);
@@ -401,6 +382,14 @@ static void end_thread(struct gcn__carrier* carrier) {
   free_parcels(&carrier->reports);
   free_parcels(&carrier->returned);
   free_acks(&carrier->acks);
+}
+
+/* The environment ends. */
+static void end_thread(struct gcn__carrier* carrier) {
+  if (carrier->ended) return;
+  carrier->ended = true;
+  carrier->jsenv->closing = true;
+  stop_thread(carrier);
   end_clients(carrier->jsenv);
 }
 
@@ -470,25 +459,33 @@ static bool make_gate(struct gcn__carrier* carrier) {
                              carrier, on_gate, &carrier->gate) == napi_ok;
 }
 
+/* As if it had never been: the next client tries again. */
+static void undo_loop(struct gcn__carrier* carrier) {
+  stop_thread(carrier);
+  carrier->jsenv->ending = false;
+}
+
 /* The hook comes after the gate: the runtime calls hooks last one first, and
- * the gate must not go while the thread may knock. */
+ * the gate must not go while the thread may knock.  Without the hook it would
+ * be on_gate_gone that ends the thread. */
 int gcn__carrier_open(struct gcn__jsenv* jsenv) {
   if (jsenv->carrier != NULL) return 0;
   struct gcn__carrier* carrier =
       gcn__alloc_zero(&gcn__mem_libc, sizeof *carrier);
   if (carrier == NULL) return UV_ENOMEM;
   carrier->jsenv = jsenv;
+  jsenv->carrier = carrier;
   int error = make_loop(carrier);
+  if (error == 0 && !make_gate(carrier)) {
+    undo_loop(carrier);
+    error = UV_ENOMEM;
+  }
   if (error != 0) {
+    jsenv->carrier = NULL;
     gcn__free(&gcn__mem_libc, carrier, sizeof *carrier);
     return error;
   }
-  jsenv->carrier = carrier;
   jsenv->ref_count++;
-  if (!make_gate(carrier)) {
-    end_thread(carrier);
-    return UV_ENOMEM;
-  }
   napi_add_env_cleanup_hook(jsenv->env, on_cleanup, carrier);
   gcn__carrier_keep(jsenv);
   return 0;

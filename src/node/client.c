@@ -85,7 +85,11 @@ static void on_finalize(napi_env env, void* data, void* hint) {
 
 static void drop_references(struct gcn__jsclient* client) {
   napi_env env = client->jsenv->env;
-  if (client->context != NULL) napi_async_destroy(env, client->context);
+  /* When an environment ends Deno has no handle scope for that; what is left
+   * goes with the environment. */
+  if (client->context != NULL && !client->jsenv->closing) {
+    napi_async_destroy(env, client->context);
+  }
   if (client->listener != NULL) napi_delete_reference(env, client->listener);
   if (client->numbers != NULL) napi_delete_reference(env, client->numbers);
   if (client->object != NULL) napi_delete_reference(env, client->object);
@@ -148,6 +152,8 @@ static void tell_events(struct gcn__jsclient* client, const gcn_event_t* list,
   argv[1] = value_of(env, client->numbers);
   if (argv[0] != NULL && argv[1] != NULL &&
       gcn__events_put(env, list, count, argv[1], argv + 2)) {
+    uint64_t last = list[count - 1].sequence;
+    if (last > client->last_heard) client->last_heard = last;
     call_listener(client, 2 + count * GCN__EVENT_TEXTS, argv);
   }
   napi_close_handle_scope(env, scope);
@@ -258,6 +264,7 @@ static void make(void* arg) {
 static int start_life(struct gcn__jsclient* client,
                       struct gcn__jsoptions* asked) {
   struct making making = {client, asked, 0};
+  if (client->jsenv->closing) return GCN_ECLOSING;
   int error = gcn__carrier_open(client->jsenv);
   if (error != 0) return error;
   gcn__carrier_call(client->jsenv, make, &making);

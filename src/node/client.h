@@ -29,15 +29,19 @@ struct gcn__jsclient {
   napi_ref listener;
   napi_ref numbers; /* see report-events.h */
   napi_async_context context;
-  bool open;    /* until its close report */
-  bool closing; /* close was called */
-  bool kept;    /* it counts in kept_count */
-  bool orphan;  /* the object is gone */
+  bool open;           /* until its close report */
+  bool closing;        /* close was called */
+  bool kept;           /* it counts in kept_count */
+  bool orphan;         /* the object is gone */
+  uint64_t last_heard; /* the highest sequence number told to the listener */
+  /* Set once, when it is made. */
+  bool acks_by_hand; /* it was asked for with ack: 'manual' */
   /* Loop side. */
   gcn_client_t* client; /* NULL: not made, or closed */
   bool on_hub;
   bool hears_log;
   bool acks_late; /* what the library could do at once, after JavaScript */
+  uint64_t acks_unknown; /* queued for events that are not in flight */
   unsigned pauses;
   uint64_t last_ticket; /* of the store's */
   uint64_t load_ticket; /* 0: nothing is asked */

@@ -29,6 +29,7 @@ struct gcn__jsenv* gcn__jsenv_new(napi_env env) {
     return jsenv;
   }
   gcn__jsenv_release(jsenv);
+  gcn__js_throw(env, UV_ENOMEM, NULL);
   return NULL;
 }
 

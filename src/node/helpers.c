@@ -24,24 +24,23 @@ static napi_value null_of(napi_env env) {
   return napi_get_null(env, &value) == napi_ok ? value : NULL;
 }
 
-static napi_value err_name(napi_env env, napi_callback_info info) {
+static napi_value explain(napi_env env, napi_callback_info info,
+                          const char* (*text_of)(int error)) {
   napi_value argv[ARGUMENTS_MAX];
   int code = 0;
   if (!read_arguments(env, info, argv) ||
       !gcn__js_read_int(env, argv[0], "code", &code)) {
     return NULL;
   }
-  return gcn__js_str(env, gcn_err_name(code));
+  return gcn__js_str(env, text_of(code));
+}
+
+static napi_value err_name(napi_env env, napi_callback_info info) {
+  return explain(env, info, gcn_err_name);
 }
 
 static napi_value error_text(napi_env env, napi_callback_info info) {
-  napi_value argv[ARGUMENTS_MAX];
-  int code = 0;
-  if (!read_arguments(env, info, argv) ||
-      !gcn__js_read_int(env, argv[0], "code", &code)) {
-    return NULL;
-  }
-  return gcn__js_str(env, gcn_strerror(code));
+  return explain(env, info, gcn_strerror);
 }
 
 /* Hooks that JavaScript says it has; nobody calls them here. */

@@ -79,17 +79,10 @@ static int do_credentials(struct gcn__jsclient* client, void* arg) {
 static bool read_list(struct gcn__method_call* call, struct answer* answer) {
   napi_env env = call->env;
   napi_value list = call->argv[2];
-  bool is_array = false;
   uint32_t length = 0;
   if (gcn__js_is(env, list, napi_undefined)) return true;
-  if (napi_is_array(env, list, &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(env, list, &length) != napi_ok) {
-    gcn__js_throw_type(env, "list is not an array");
-    return false;
-  }
-  if (length > GCN_CREDENTIALS_COUNT_MAX) {
-    gcn__js_throw_type(env, "list has more than %d credentials",
-                       GCN_CREDENTIALS_COUNT_MAX);
+  if (!gcn__js_read_length(env, list, "list", GCN_CREDENTIALS_COUNT_MAX,
+                           &length)) {
     return false;
   }
   for (uint32_t i = 0; i < length; i++) {

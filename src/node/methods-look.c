@@ -138,8 +138,28 @@ napi_value gcn__method_record(napi_env env, napi_callback_info info) {
     napi_create_buffer_copy(env, text.size, text.data == NULL ? "" : text.data,
                             NULL, &buffer);
   }
+  if (text.data != NULL) gcn__wipe(text.data, text.size); /* channel ids */
   gcn__free(&gcn__mem_libc, text.data, text.size);
   return error == 0 ? buffer : gcn__method_end(&call, error);
+}
+
+static int do_acks_unknown(struct gcn__jsclient* client, void* arg) {
+  uint64_t* count = arg;
+  *count = client->acks_unknown;
+  return 0;
+}
+
+/* Acknowledgements that no event was in flight for, and that could not be
+ * refused when they were given. */
+napi_value gcn__method_acks_unknown(napi_env env, napi_callback_info info) {
+  struct gcn__method_call call;
+  uint64_t count = 0;
+  napi_value number = NULL;
+  if (!gcn__method_begin(&call, env, info)) return NULL;
+  int error = gcn__jsclient_call(call.client, do_acks_unknown, &count);
+  if (error != 0) return gcn__method_end(&call, error);
+  napi_create_double(env, (double)count, &number);
+  return number;
 }
 
 static int do_state(struct gcn__jsclient* client, void* arg) {

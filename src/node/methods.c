@@ -192,6 +192,7 @@ napi_value gcn__jsclient_class(napi_env env) {
       METHOD("statsJson", gcn__method_stats_json),
       METHOD("metrics", gcn__method_metrics),
       METHOD("record", gcn__method_record),
+      METHOD("acksUnknown", gcn__method_acks_unknown),
       METHOD("state", gcn__method_state),
   };
 #undef METHOD

@@ -36,6 +36,7 @@ napi_value gcn__method_stats(napi_env env, napi_callback_info info);
 napi_value gcn__method_stats_json(napi_env env, napi_callback_info info);
 napi_value gcn__method_metrics(napi_env env, napi_callback_info info);
 napi_value gcn__method_record(napi_env env, napi_callback_info info);
+napi_value gcn__method_acks_unknown(napi_env env, napi_callback_info info);
 napi_value gcn__method_state(napi_env env, napi_callback_info info);
 
 #endif

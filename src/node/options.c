@@ -64,29 +64,52 @@ static bool read_member(struct gcn__jsoptions* to, napi_env env,
   return gcn__js_read_text(env, value, name, &to->scrap, place);
 }
 
-/* The members of an object, one after another, by `take`. */
+/* A member whose value is not undefined. */
+typedef bool (*take_fn)(struct gcn__jsoptions* to, napi_env env,
+                        const char* name, napi_value value);
+
+struct nth {
+  napi_value object;
+  napi_value names;
+  uint32_t place;
+};
+
+static bool take_nth(struct gcn__jsoptions* to, napi_env env, struct nth nth,
+                     take_fn take) {
+  char name[NAME_SIZE] = "";
+  size_t size = 0;
+  napi_value key = NULL;
+  napi_value value = NULL;
+  if (napi_get_element(env, nth.names, nth.place, &key) != napi_ok ||
+      napi_get_value_string_utf8(env, key, name, sizeof name, &size) !=
+          napi_ok ||
+      napi_get_property(env, nth.object, key, &value) != napi_ok) {
+    return false;
+  }
+  if (gcn__js_is(env, value, napi_undefined)) return true;
+  if (strlen(name) == size) return take(to, env, name, value);
+  gcn__js_throw_type(env, "a name with a NUL character is no option");
+  return false;
+}
+
+/* The object's own members, one after another, by `take`. */
 static bool each_member(struct gcn__jsoptions* to, napi_env env,
-                        napi_value object,
-                        bool (*take)(struct gcn__jsoptions* to, napi_env env,
-                                     const char* name, napi_value value)) {
+                        napi_value object, take_fn take) {
   napi_value names = NULL;
   uint32_t count = 0;
-  if (napi_get_property_names(env, object, &names) != napi_ok ||
+  const napi_key_filter filter = napi_key_enumerable | napi_key_skip_symbols;
+  if (napi_get_all_property_names(env, object, napi_key_own_only, filter,
+                                  napi_key_numbers_to_strings,
+                                  &names) != napi_ok ||
       napi_get_array_length(env, names, &count) != napi_ok) {
     return false;
   }
   for (uint32_t i = 0; i < count; i++) {
-    char name[NAME_SIZE] = "";
-    napi_value key = NULL;
-    napi_value value = NULL;
-    if (napi_get_element(env, names, i, &key) != napi_ok) return false;
-    if (napi_get_value_string_utf8(env, key, name, sizeof name, NULL) !=
-        napi_ok) {
-      return false;
-    }
-    if (napi_get_property(env, object, key, &value) != napi_ok) return false;
-    if (gcn__js_is(env, value, napi_undefined)) continue;
-    if (!take(to, env, name, value)) return false;
+    napi_handle_scope scope = NULL;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+    bool good = take_nth(to, env, (struct nth){object, names, i}, take);
+    napi_close_handle_scope(env, scope);
+    if (!good) return false;
   }
   return true;
 }
@@ -109,7 +132,14 @@ static bool read_preset(struct gcn__jsoptions* to, napi_env env,
   const char* name = NULL;
   napi_value value = NULL;
   gcn_preset_t preset = GCN_PRESET_GUIDE;
-  if (napi_get_named_property(env, object, "preset", &value) != napi_ok ||
+  bool given = false;
+  napi_value key = gcn__js_str(env, "preset");
+  if (key == NULL ||
+      napi_has_own_property(env, object, key, &given) != napi_ok ||
+      (given && napi_get_property(env, object, key, &value) != napi_ok)) {
+    return false;
+  }
+  if (given &&
       !gcn__js_read_text_if(env, value, "stream.preset", &to->scrap, &name)) {
     return false;
   }

@@ -155,8 +155,27 @@ struct gcn__parcel* gcn__parcel_new(struct gcn__jsclient* client,
   return parcel;
 }
 
+/* Notices name the channel, and who knows its id may listen. */
 static bool is_secret(enum gcn__report_kind kind) {
-  return kind == GCN__REPORT_REFRESH || kind == GCN__REPORT_SAVE;
+  return kind == GCN__REPORT_REFRESH || kind == GCN__REPORT_SAVE ||
+         kind == GCN__REPORT_NOTICE;
+}
+
+void gcn__parcels_append(struct gcn__parcels* parcels,
+                         struct gcn__parcel* parcel) {
+  parcel->next = NULL;
+  if (parcels->first == NULL) {
+    parcels->first = parcel;
+  } else {
+    parcels->last->next = parcel;
+  }
+  parcels->last = parcel;
+}
+
+struct gcn__parcel* gcn__parcels_take(struct gcn__parcels* parcels) {
+  struct gcn__parcel* parcel = parcels->first;
+  if (parcel != NULL) parcels->first = parcel->next;
+  return parcel;
 }
 
 void gcn__parcel_free(struct gcn__parcel* parcel) {

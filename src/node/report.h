@@ -86,6 +86,12 @@ struct gcn__parcel {
   size_t size; /* of the block; 0: it is part of something else */
 };
 
+/* Parcels that wait; all zero is none. */
+struct gcn__parcels {
+  struct gcn__parcel* first;
+  struct gcn__parcel* last;
+};
+
 /* The name that JavaScript knows it by. */
 const char* gcn__report_name(enum gcn__report_kind kind);
 /* What JavaScript is given with it; undefined if there is nothing to say.  Not
@@ -96,5 +102,9 @@ struct gcn__parcel* gcn__parcel_new(struct gcn__jsclient* client,
                                     const struct gcn__report* report);
 /* Wipes it, if there is a secret in it. */
 void gcn__parcel_free(struct gcn__parcel* parcel);
+void gcn__parcels_append(struct gcn__parcels* parcels,
+                         struct gcn__parcel* parcel);
+/* The first of them; NULL: there is none. */
+struct gcn__parcel* gcn__parcels_take(struct gcn__parcels* parcels);
 
 #endif

@@ -42,7 +42,10 @@ bool gcn__js_read_int(napi_env env, napi_value value, const char* name,
                       int* number);
 bool gcn__js_read_flag(napi_env env, napi_value value, const char* name,
                        int* flag);
-/* Strings of an array. */
+/* The length of an array of at most `max` elements. */
+bool gcn__js_read_length(napi_env env, napi_value value, const char* name,
+                         uint32_t max, uint32_t* length);
+/* Strings of an array, as many as the library could know topics. */
 bool gcn__js_read_texts(napi_env env, napi_value value, const char* name,
                         struct gcn__scrap* scrap, const char* const** texts,
                         size_t* count);
@@ -53,10 +56,11 @@ bool gcn__js_read_bytes(napi_env env, napi_value value, const char* name,
 bool gcn__js_is(napi_env env, napi_value value, napi_valuetype type);
 
 napi_value gcn__js_undefined(napi_env env);
-/* UTF-8; undefined if the span is absent.  Faster where it is ASCII. */
+/* UTF-8; undefined if the span is absent.  Faster where Latin-1 has it all. */
 napi_value gcn__js_string(napi_env env, gcn_span_t text);
 napi_value gcn__js_str(napi_env env, const char* text);
-/* A member of an object; a NULL value is left out. */
+/* A member of the object's own, whatever was done to Object.prototype; a NULL
+ * value is left out. */
 void gcn__js_put(napi_env env, napi_value object, const char* name,
                  napi_value value);
 void gcn__js_put_str(napi_env env, napi_value object, const char* name,

@@ -284,8 +284,54 @@ tests['no member that is none'] = () => {
   refusesMember('clientID', 'x');
   refusesMember('eventCb', () => {});
   refusesMember('x'.repeat(200), 1, 'x+');
+  refusesMember('region\0x', 'y', 'a name with a NUL character');
+  refusesMember('stream', { 'path\0x': '/' }, 'a name with a NUL character');
   refuses(() => binding.checkOptions(), /^options is not an object/);
   assert.strictEqual(check({ clientID: undefined }), null);
+};
+
+/* What a careless library, or an enemy, puts on the prototype of all objects;
+ * the names mean nothing to the runtime itself. */
+async function withPrototype(members, run) {
+  Object.defineProperties(Object.prototype, members);
+  try {
+    return await run();
+  } finally {
+    for (const name of Object.keys(members)) delete Object.prototype[name];
+  }
+}
+
+tests['only own members with names are options'] = () => withPrototype({
+  extend: { value: () => {}, enumerable: true, configurable: true },
+  preset: { value: 'no such', enumerable: true, configurable: true },
+  connectionCountMax: { value: 1000, enumerable: true, configurable: true },
+}, () => {
+  assert.strictEqual(check({}), null);
+  assert.strictEqual(check({ [Symbol('x')]: 1 }), null);
+  assert.strictEqual(check({ dialect: 'stream', stream: { path: '/x' } }),
+    null);
+  assert.strictEqual(binding.checkOptions(
+    Object.create({ region: 7 }, Object.getOwnPropertyDescriptors(
+      optionsOf('http://127.0.0.1:1')))), null);
+});
+
+tests['setters of Object.prototype see no report'] = async (t) => {
+  const sim = await startSim(t);
+  const enemy = {
+    set() { throw new Error('the setter was called'); },
+    get() { return undefined; },
+    configurable: true,
+  };
+  await withPrototype({
+    verdict: enemy, willRetry: enemy, tokenRequests: enemy, rotations: enemy,
+  }, async () => {
+    const heard = new Heard(sim.url);
+    const { payload } = await heard.stream();
+    assert.ok(Object.hasOwn(payload, 'willRetry'));
+    await heard.report('topic', ({ verdict }) => verdict === 'permitted');
+    assert.strictEqual(heard.client.stats().tokenRequests, 1);
+    await heard.end();
+  });
 };
 
 /* A new member of the struct must be put into the table or on this list. */
@@ -352,6 +398,11 @@ tests['arguments of methods'] = async () => {
   refuses(() => client.subscribe(TOPIC), /^topics is not an array/);
   refuses(() => client.subscribe([TOPIC, 7]), /^topics\[1\] is not a string/);
   refuses(() => client.unsubscribe(['a\0b']), /^topics\[0\] has a NUL/);
+  for (const length of [200001, 2 ** 31, 2 ** 32 - 1]) {
+    const many = [TOPIC, TOPIC, TOPIC];
+    many.length = length;
+    refuses(() => client.subscribe(many), /^topics has more than 200000 el/);
+  }
   assert.throws(() => client.subscribe(['']), { code: 'EINVAL' });
   assert.throws(() => client.subscribe(['é']), { code: 'EINVAL' });
   client.subscribe([]);
@@ -415,7 +466,8 @@ tests['methods after close'] = async () => {
   client.setCloseMs(100);
   await heard.report('close');
   for (const [name, ...args] of [...WISHES, ['loadDone', 1, 0],
-    ['saveDone', 1, 0], ['stats'], ['statsJson'], ['metrics'], ['record']]) {
+    ['saveDone', 1, 0], ['stats'], ['statsJson'], ['metrics'], ['record'],
+    ['acksUnknown']]) {
     assert.throws(() => client[name](...args), closing, name);
   }
   client.setCloseMs(0);
@@ -507,6 +559,32 @@ tests['events: numbers and texts'] = async (t) => {
   await heard.end();
 };
 
+/* What Latin-1 has goes another way than what it has not, and ASCII goes eight
+ * bytes at a time. */
+tests['texts arrive as they are'] = async (t) => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'gcn-')), 'c');
+  t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
+  const all256 = String.fromCharCode(...Array(256).keys());
+  const texts = [all256, all256.slice(128), `${all256}\u0100`, 'Ž',
+    '\u{1f680}', '\uffff', `${'x'.repeat(5000)}é`, 'ÿ'.repeat(3000), 'é漢é'];
+  for (let i = 0; i < 18; i++) {
+    texts.push(`${'-'.repeat(i)}ü${'+'.repeat(18 - i)}ß\u0080`);
+  }
+  fs.writeFileSync(file, texts.map((text) => `${JSON.stringify(
+    { topicName: TOPIC, version: '2', eventBody: { text } })}\n`).join(''));
+  const sim = await startSim(t, { rate: '1000/s', args: ['--corpus', file] });
+  const heard = new Heard(sim.url);
+  await heard.stream();
+  await heard.events(2 * texts.length);
+  const seen = new Set(heard.reports.filter(({ type }) => type === 'events')
+    .flatMap((report) => report.texts.filter(
+      (_, i) => i % binding.eventTexts === 1))
+    .map((body) => JSON.parse(body).text));
+  for (const text of texts) assert.ok(seen.has(text), JSON.stringify(text));
+  assert.strictEqual(seen.size, texts.length);
+  await heard.end();
+};
+
 /* JavaScript that comes late costs no event, and no memory without bound. */
 tests['a listener that comes late'] = async (t) => {
   const sim = await startSim(t, { rate: '20000/s' });
@@ -564,12 +642,35 @@ tests['acknowledged from inside of the report and later'] = async (t) => {
   client.ack(4);
   await heard.report('durable', (sequence) => sequence === 7);
   assert.ok(client.stats().acked >= 7);
+  for (const never of [0, Math.max(...heard.sequences) + 1000, Infinity]) {
+    assert.throws(() => client.ack(never), { code: 'ENOENT' });
+  }
+  assert.strictEqual(client.acksUnknown(), 0);
   if (binding.kind === 'host') {
     assert.throws(() => client.ack(7), { code: 'ENOENT' });
+    assert.strictEqual(client.acksUnknown(), 0);
   } else {
-    client.ack(7);
+    client.ack(7); /* the thread alone knows, and says so later */
+    assert.strictEqual(client.acksUnknown(), 1);
   }
+  assert.throws(() => client.acksUnknown.call({}), TypeError);
   await heard.end();
+};
+
+tests['no acknowledgement by hand where it is not asked for'] = async (t) => {
+  const sim = await startSim(t);
+  for (const more of [{}, { hasStore: true, checkpointMs: 60000 }]) {
+    let tries = 0;
+    const heard = new Heard(sim.url, more, (type, payload, texts, client) => {
+      answer(client, type, payload);
+      if (type !== 'events') return;
+      tries++;
+      assert.throws(() => client.ack(payload[0]), { code: 'ENOENT' });
+    });
+    await heard.stream();
+    await heard.until(() => tries >= 2, 'events');
+    await heard.end();
+  }
 };
 
 /* What was not heard is not forgotten: not while the listener is at work, and

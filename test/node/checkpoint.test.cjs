@@ -131,6 +131,7 @@ test('a gap since the last run is told to who listens late', async (t) => {
   const [gap] = await told(client, 'gap');
   assert.deepEqual([...gap.topics].sort(), [...sim.topics].sort());
   assert.ok(gap.until - gap.since < 60000);
+  await client.close(); /* before its folder goes */
 });
 
 test('ack by hand, in any order, and behind a hole', async (t) => {
@@ -251,3 +252,56 @@ test('a store that cannot be closed is logged', async (t) => {
   await soon(client.close(), 'the end');
   assert.match(lines.at(-1).message, /store could not be closed: still busy/);
 });
+
+test('nothing is handled that nobody was given', async (t) => {
+  const sim = await startSim(t, { tls: false, rate: '200/s', topics: 2 });
+  const store = makeStore();
+  const client = makeClient(t, sim.options({
+    checkpoint: store, advanced: { checkpointMs: 20 },
+  }));
+  const one = await client.subscribe(sim.topics[0]);
+  const two = await client.subscribe(sim.topics[1]);
+  const given = new Set();
+  const note = ({ seq }) => given.add(seq);
+  const ofOne = one[Symbol.asyncIterator]();
+  (await take(ofOne, 20)).forEach(note);
+  await soon(client.flush(), 'flush()');
+  const ofTwo = two[Symbol.asyncIterator]();
+  (await take(ofTwo, 10)).forEach(note);
+  await soon(client.flush(), 'flush()');
+  const { sequences } = store;
+  assert.ok(sequences.length >= 28);
+  assert.deepEqual(sequences.filter((seq) => !given.has(seq)), []);
+});
+
+const never = () => new Promise(() => {});
+
+for (const [what, more] of Object.entries({
+  load: { load: never }, save: { save: never }, close: { close: never },
+})) {
+  test(`terminate() waits for no ${what}() that never settles`, async (t) => {
+    const sim = await startSim(t, { tls: false, rate: '200/s' });
+    const store = makeStore();
+    const asked = new Promise((resolve) => {
+      for (const [name, call] of Object.entries(more)) {
+        store[name] = () => {
+          resolve();
+          return call();
+        };
+      }
+    });
+    const client = makeClient(t, streamOptions(sim, {
+      checkpoint: store, advanced: { checkpointMs: 20 },
+    }));
+    const closed = told(client, 'close');
+    client.on('notify', () => {});
+    const subscribed = client.subscribe(SUBSCRIPTION).catch(() => {});
+    if (what === 'close') await subscribed;
+    else await soon(asked, what);
+    if (what === 'load') client.terminate();
+    else await soon(client.close({ timeoutMs: 50 }), 'close()');
+    await closed;
+    await subscribed;
+    assert.equal(client.state, 'closed');
+  });
+}

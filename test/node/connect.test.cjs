@@ -357,3 +357,151 @@ test('renew replaces the channel without a break', async (t) => {
   }
   assert.equal(event.channelId.split('.')[0], '0');
 });
+
+test('a loop that begins late misses nothing for another one', async (t) => {
+  const sim = await startSim(t, { rate: '200/s', topics: 2, tls: false });
+  const client = makeClient(t, sim.options());
+  const one = await client.subscribe(sim.topics[0]);
+  const two = await client.subscribe(sim.topics[1]);
+  const ofOne = one[Symbol.asyncIterator]();
+  const seen = (await take(ofOne, 10)).map(({ seq }) => seq);
+  const ofTwo = two[Symbol.asyncIterator]();
+  seen.push(...(await take(ofTwo, 10)).map(({ seq }) => seq));
+  const first = Array.from({ length: 10 }, (_, i) => BigInt(i + 1));
+  assert.deepEqual(first.filter((seq) => !seen.includes(seq)), []);
+});
+
+test('whoever takes its last topic ends a subscription', async (t) => {
+  const sim = await startSim(t);
+  const client = makeClient(t, sim.options());
+  const one = await client.subscribe(sim.topics.slice(0, 2));
+  const two = await client.subscribe(sim.topics[1]);
+  const next = one[Symbol.asyncIterator]().next().then(
+    () => one[Symbol.asyncIterator]());
+  const loop = await soon(next, 'an event');
+  await client.unsubscribe(sim.topics[0]);
+  assert.equal(one.closed, false, 'it has another one');
+  const ends = (async () => {
+    for (let end = false; !end;) end = (await loop.next()).done;
+  })();
+  await client.subscribe(sim.topics[2], { replace: true });
+  await soon(ends, 'the end of the loop');
+  assert.deepEqual([one.closed, two.closed], [true, true]);
+});
+
+test('renew right after subscribe renews', async (t) => {
+  const sim = await startSim(t, { tls: false });
+  const client = makeClient(t, sim.options());
+  await client.subscribe(sim.topics);
+  await soon(client.renew(), 'renew()');
+  assert.equal(client.stats().rotations, 1);
+});
+
+test('renew of connections that go', async (t) => {
+  const sim = await startSim(t, { tls: false, topics: 3 });
+  const client = makeClient(t, sim.options({
+    advanced: { connectionNamesMax: 1, connectionCountMax: 3 },
+  }));
+  await client.subscribe(sim.topics);
+  await until(() => client.stats().connections === 3 &&
+    client.state === 'streaming', 'three connections');
+  const renewed = client.renew();
+  await client.unsubscribe(sim.topics.slice(1));
+  await soon(renewed, 'renew()');
+});
+
+test('renew has an end, whatever becomes of the successor', async (t) => {
+  const sim = await startSim(t, { tls: false, faults: [
+    'after subscribe 1 http.status POST */channels 403 times=99',
+  ] });
+  const client = makeClient(t, sim.options({ advanced: { attemptMs: 400 } }));
+  await client.subscribe(sim.topics);
+  await client.connect();
+  const controller = new AbortController();
+  const aborted = client.renew({ signal: controller.signal });
+  const late = client.renew();
+  controller.abort();
+  await assert.rejects(aborted, { name: 'AbortError' });
+  await assert.rejects(soon(late, 'the end'), gcnError('ERR_GCN_TIMEOUT', {
+    fatal: false, message: /the present one serves on/,
+  }));
+  assert.equal(client.state, 'streaming');
+});
+
+for (const consumer of ['loop', 'listener']) {
+  test(`abort of connect under a ${consumer} does not stop it`, async (t) => {
+    const sim = await startSim(t, {
+      tls: false, faults: ['http.hang POST /oauth/token times=1'],
+    });
+    const client = makeClient(t, sim.options({ advanced: { phaseMs: 300 } }));
+    const states = record(client, 'state');
+    const heard = consumer === 'loop'
+      ? client.events().next() : once(client, 'notify');
+    const subscribed = client.subscribe(sim.topics);
+    await told(client, 'state', (to) => to === 'authenticating');
+    subscribed.catch(() => {});
+    const controller = new AbortController();
+    const connected = client.connect({ signal: controller.signal });
+    await client.unsubscribe(sim.topics);
+    await subscribed;
+    controller.abort();
+    await assert.rejects(connected, { name: 'AbortError' });
+    await client.subscribe(sim.topics);
+    await soon(heard, 'an event');
+    assert.deepEqual(states.filter(([, to]) => to === 'idle'), []);
+  });
+}
+
+test('calls with options that are none', async (t) => {
+  const sim = await startSim(t, { tls: false });
+  const client = makeClient(t, sim.options());
+  for (const given of [null, 7, [], { no: 1 }]) {
+    for (const call of ['connect', 'renew']) {
+      await assert.rejects(client[call](given), gcnError('ERR_GCN_CONFIG'));
+    }
+    for (const call of ['events', 'close']) {
+      assert.throws(() => client[call](given), gcnError('ERR_GCN_CONFIG'));
+    }
+  }
+  for (const timeoutMs of [NaN, '5', null]) {
+    assert.throws(
+      () => client.close({ timeoutMs }), gcnError('ERR_GCN_CONFIG'));
+  }
+  assert.equal(client.state, 'idle');
+});
+
+test('close takes what is left of any time', async (t) => {
+  const sim = await startSim(t, { tls: false });
+  for (const [timeoutMs, code] of [
+    [Infinity, 1000], [2 ** 40, 1000], [5000.5, 1000], [-3.5, 1006],
+  ]) {
+    const client = makeClient(t, sim.options());
+    const closed = told(client, 'close');
+    await soon(client.close({ timeoutMs }), `close in ${timeoutMs}`);
+    assert.equal((await closed)[0], code);
+  }
+});
+
+test('a class of one\'s own connects as what it is', async (t) => {
+  const sim = await startSim(t, { tls: false });
+  class Own extends NotificationClient {}
+  const client = await Own.connect(sim.options());
+  t.after(() => client.close());
+  assert.ok(client instanceof Own);
+});
+
+test('the name that is none is told', async (t) => {
+  const sim = await startSim(t, { tls: false });
+  const client = makeClient(t, sim.options());
+  const [topic] = sim.topics;
+  const long = `v2.${'x'.repeat(5000)}`;
+  for (const name of [' v2.x', 'v2.\u00e9', 'v2."x"', long]) {
+    await assert.rejects(client.subscribe([topic, name]), (error) => {
+      gcnError('ERR_GCN_CONFIG', { message: /no name of a topic: "/ })(error);
+      assert.ok(error.message.includes(JSON.stringify(name).slice(0, 20)));
+      assert.ok(error.message.length < 150);
+      return true;
+    });
+  }
+  assert.equal(client.stats().topics, 0);
+});

@@ -361,3 +361,113 @@ test('gaps wait for their listener, few and whole', async () => {
   late.tell('gap', gap(50));
   assert.equal(seen.at(-1).since, 50);
 });
+
+const isOf = (topic) => ({ topicName }) => topicName === topic;
+
+test('what a subscription may yet read is not let go', async () => {
+  const { calls, delivery, give, open } = make({ automatic: false });
+  let isRead = false;
+  const claim = delivery.claim(['B'], () => !isRead);
+  const ofA = delivery.open(isOf('a'), { keeps: false });
+  give(2, '{}', 'b');
+  give(1, '{}', 'a');
+  give(1, '{}', 'c');
+  give(1, '{}', 'b');
+  assert.deepEqual(calls.acks, [4], 'only what nobody asked for');
+  assert.equal((await take(ofA, 1))[0].seq, 3n);
+  isRead = true;
+  const ofB = delivery.open(isOf('b'), { keeps: false });
+  await turn();
+  give(1, '{}', 'b');
+  assert.deepEqual((await take(ofB, 4)).map(({ seq }) => seq),
+    [1n, 2n, 5n, 6n]);
+  await ofB.return();
+  isRead = false;
+  give(1, '{}', 'b');
+  assert.deepEqual(calls.acks, [4]);
+  delivery.disclaim(claim);
+  await turn();
+  assert.deepEqual(calls.acks, [4, 7], 'nobody will');
+  delivery.claim(['b'], () => true);
+  give(1, '{}', 'b');
+  const [late] = await take(open(), 1);
+  assert.equal(late.seq, 8n, 'whoever comes late may have it, too');
+});
+
+test('who reads one topic in another way lets go of the others', async () => {
+  for (const read of ['listener', 'loop', 'listener before']) {
+    const { calls, delivery, emitter, give } = make();
+    delivery.open(isOf('other'), { keeps: true });
+    if (read === 'listener before') emitter.on('notify:a', () => {});
+    await turn();
+    delivery.claim(['a', 'b'], () => true);
+    give(1, '{}', 'b');
+    if (read === 'listener') emitter.on('notify:A', () => {});
+    if (read === 'loop') {
+      delivery.open(isOf('a'), { keeps: true, topics: ['A'] });
+    }
+    await turn();
+    await turn();
+    assert.deepEqual(calls.acks, [1], read);
+  }
+});
+
+test('reading that rests for want of a loop is no secret', async (t) => {
+  const warned = t.mock.method(process, 'emitWarning', () => {});
+  const { calls, delivery, give } = make();
+  delivery.open(isOf('a'), { keeps: true });
+  give(9, '{}', 'a');
+  assert.deepEqual(calls.rests, [true]);
+  assert.equal(warned.mock.callCount(), 0, 'that one is only slow');
+  delivery.claim(['b'], () => true);
+  give(9, '{}', 'b');
+  give(9, '{}', 'b');
+  assert.equal(warned.mock.callCount(), 1);
+  const [text, { code }] = warned.mock.calls[0].arguments;
+  assert.match(text, /^9 events wait for a subscription that nobody iterates/);
+  assert.equal(code, 'GCN_UNREAD');
+});
+
+test('listeners for a topic hear it as the service names it', async () => {
+  for (const [name, topic, more] of [
+    ['V2.Users.U.Presence', 'v2.users.u.presence', []],
+    ['v2.users.u.presence', 'V2.Users.U.Presence', []],
+    ['v2.users.U?Presence&routingStatus', 'v2.users.u.routingstatus', []],
+  ]) {
+    const { emitter, give } = make();
+    const seen = [];
+    emitter.on(`notify:${name}`, ({ seq }) => seen.push(seq));
+    await turn();
+    give(1, '{}', topic, more);
+    give(1, '{}', `${topic}.more`, more);
+    assert.deepEqual(seen, [1n], name);
+  }
+  const { emitter, give } = make({ dialect: 'stream' });
+  const seen = [];
+  for (const name of ['a.b@r1?f=x', 'A.B']) {
+    emitter.on(`notify:${name}`, ({ seq }) => seen.push([name, seq]));
+  }
+  await turn();
+  give(1, '{}', 'a.b', [undefined, undefined, undefined, 'R1']);
+  give(1, '{}', 'a.b', [undefined, undefined, undefined, 'r2']);
+  assert.deepEqual(seen.sort(),
+    [['A.B', 1n], ['A.B', 2n], ['a.b@r1?f=x', 1n]]);
+});
+
+test('a topic listener that is gone consumes no more', async () => {
+  const { calls, emitter, give } = make();
+  emitter.once('notify:T', () => {});
+  await turn();
+  give(1);
+  give(1);
+  assert.deepEqual(calls.acks, [1]);
+});
+
+test('a loop with very many events can be left', async () => {
+  const { calls, give, open } = make({ highWaterMark: 1e6 });
+  const iterator = open();
+  for (let i = 0; i < 2000; i++) give(100);
+  await iterator.return();
+  assert.equal((await take(open(), 1))[0].seq, 1n);
+  assert.deepEqual(calls.rests, []);
+});

@@ -98,8 +98,11 @@ test('errors of calls', () => {
   const raise = (error) => () => guarded(() => {
     throw error;
   });
-  assert.throws(raise(new TypeError('x is no option')),
-    gcnError('ERR_GCN_CONFIG', { message: /x is no option/ }));
+  /* As the binding's are in another realm: of another class. */
+  assert.throws(raise(Object.assign(new Error('x is no option'),
+    { code: 'ERR_INVALID_ARG_TYPE' })),
+  gcnError('ERR_GCN_CONFIG', { message: /x is no option/ }));
+  assert.throws(raise(new TypeError('ours')), TypeError);
   assert.throws(raise(Object.assign(new Error('late'),
     { code: 'GCN_ECLOSING', errno: -20000 })), gcnError('ERR_GCN_CLOSED'));
   assert.throws(raise(new RangeError('other')), RangeError);

@@ -6,6 +6,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { errorMonitor } = require('node:events');
 const { after, test } = require('node:test');
 
 const {
@@ -446,4 +447,52 @@ test('no secret in what is logged', async (t) => {
     assert.match(level, /^(error|warn|info|debug)$/);
     assert.doesNotMatch(message, /canary/);
   }
+});
+
+/* The first attempt to come back. */
+const CLOSED = 'after event 5 accept.close times=1';
+
+test('a subscription whose loop failed goes on, and ends', async (t) => {
+  const sim = await startSim(t, {
+    tls: false, rate: '100/s', faults: ['after event 5 tcp.reset', CLOSED],
+  });
+  const options = sim.options({ highWaterMark: 16 });
+  Object.assign(options.backoff, { maxAttempts: 2 });
+  const client = makeClient(t, options);
+  const subscription = await client.subscribe(sim.topics);
+  const failed = (async () => {
+    for await (const event of subscription) assert.ok(event.seq > 0n);
+  })();
+  await assert.rejects(soon(failed, 'the refusal'),
+    gcnError('ERR_GCN_NETWORK', { fatal: true }));
+  assert.equal(client.state, 'idle', 'at once');
+  assert.equal(subscription.closed, false);
+  await soon(client.connect(), 'the connection');
+  const other = client.events({ topics: 'v2.other' });
+  for await (const event of subscription) {
+    assert.ok(event.seq > 0n);
+    break;
+  }
+  assert.equal(subscription.closed, true);
+  assert.deepEqual(client.topics, []);
+  await other.return();
+  await client.close();
+});
+
+test('a refusal that renew() or flush() is told is no event', async (t) => {
+  const sim = await startSim(t, {
+    tls: false, faults: ['after event 5 tcp.reset', CLOSED],
+  });
+  const options = sim.options();
+  Object.assign(options.backoff, { maxAttempts: 2 });
+  const client = makeClient(t, options);
+  const monitored = record(client, errorMonitor);
+  client.on('notify', () => {});
+  await client.subscribe(sim.topics);
+  await told(client, 'reconnecting');
+  await assert.rejects(soon(client.renew(), 'the refusal'),
+    gcnError('ERR_GCN_NETWORK', { fatal: true }));
+  assert.equal(client.state, 'idle');
+  assert.equal(monitored.length, 1, 'but who monitors hears it');
+  await client.close();
 });

@@ -8,7 +8,7 @@
 const assert = require('node:assert/strict');
 const { after, test } = require('node:test');
 
-const { LIB, checkNothingUnhandled, gcnError } = require('./kit.cjs');
+const { LIB, checkNothingUnhandled, gcnError, soon } = require('./kit.cjs');
 const { Asker } = require(`${LIB}/asker.cjs`);
 const { noticeInfo } = require(`${LIB}/records.cjs`);
 const { StoreAdapter } = require(`${LIB}/store.cjs`);
@@ -84,9 +84,9 @@ test('what is cancelled or takes too long is not answered', async () => {
   asked[0].reject(new Error('aborted'));
   const slow = make(1);
   slow.asker.ask(1, 'initial');
-  await new Promise((resolve) => {
+  await soon(new Promise((resolve) => {
     slow.asked[0].signal.addEventListener('abort', resolve);
-  });
+  }), 'the abort');
   slow.asked[0].resolve('late');
   await turn();
   assert.deepEqual([answers, slow.answers], [[], []]);
@@ -101,7 +101,45 @@ test('a store\'s late answers are nobody\'s', async () => {
     { loadDone: gone('ENOENT'), saveDone: gone('GCN_ECLOSING') }, -1);
   await store.load({ ticket: 1, generation: 0 });
   await store.save({ ticket: 2, bytes: Buffer.from(''), sequences: [1] });
-  await store.closed;
+  await store.closed();
+});
+
+test('a limit that no timer can have does not end a hook at once', async () => {
+  const { asker, asked, answers } = make(2 ** 31);
+  asker.ask(1, 'initial');
+  await new Promise((next) => { setTimeout(next, 5); });
+  assert.equal(asked[0].signal.aborted, false);
+  asked[0].resolve('good');
+  await turn();
+  assert.deepEqual(answers, [[1, 'good']]);
+});
+
+test('a store that settles nothing is given up in time', async () => {
+  const answers = [];
+  const never = () => new Promise(() => {});
+  let finish;
+  const store = new StoreAdapter({
+    load: never,
+    save: () => new Promise((resolve) => {
+      finish = resolve;
+    }),
+    close: never,
+  }, {
+    loadDone: (...answer) => answers.push(['load', ...answer]),
+    saveDone: (...answer) => answers.push(['save', ...answer]),
+  }, -1);
+  const save = (ticket) =>
+    store.save({ ticket, bytes: Buffer.from(''), sequences: [] });
+  void store.load({ ticket: 1, generation: 0 });
+  const saving = save(2);
+  store.close();
+  store.limit(0);
+  await assert.rejects(soon(store.closed(), 'the end'), /too long/);
+  assert.deepEqual(answers, [['load', 1, -1], ['save', 2, -1]]);
+  finish();
+  await saving;
+  void save(3);
+  assert.deepEqual(answers.slice(2), [['save', 3, -1]], 'once, and at once');
 });
 
 test('notices have no channel id, wherever it stood', () => {

@@ -104,6 +104,12 @@ test('a platform nobody has built for', () => {
   assert.match(said, /README/);
 });
 
+test('a platform that this version was not published for', () => {
+  const said = explain('darwin-arm64', [], ['linux-x64-gnu']);
+  assert.match(said, /no package for this platform \(darwin-arm64\)/);
+  assert.doesNotMatch(said, /omit/);
+});
+
 test('a package without its file', (t) => {
   const application = makeApplication(t);
   install(application, KEY);

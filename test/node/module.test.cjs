@@ -112,10 +112,12 @@ test('unref lets the program end, ref keeps it', async (t) => {
   assert.deepEqual([code, out], [0, 'streaming\n']);
   const kept = await run(t, 'ref.cjs', `${HEAD.cjs}
     const client = new NotificationClient(options);
-    client.unref().ref().subscribe(${JSON.stringify(sim.topics)});
-    client.once('notify', () => {
-      console.log('came');
-      client.close();
+    client.unref().ref();
+    client.subscribe(${JSON.stringify(sim.topics)}).then(() => {
+      client.once('notify', () => {
+        console.log('came');
+        client.close();
+      });
     });`, sim.options());
   assert.deepEqual([kept.code, kept.out], [0, 'came\n'], kept.err);
 });
@@ -186,4 +188,25 @@ test('a listener that throws ends the program', async (t) => {
   assert.notEqual(code, 0);
   assert.match(err, /by the listener/);
   assert.equal(out, '1n\n');
+});
+
+test('a logger that throws at the end ends the program only', async (t) => {
+  const sim = await startSim(t);
+  const { code, out, err } = await run(t, 'logger.cjs', `${HEAD.cjs}
+    const client = new NotificationClient({
+      ...options,
+      logger({ message }) {
+        if (/could not be closed/.test(message)) throw new Error('by it');
+      },
+      checkpoint: {
+        load() {}, save() {},
+        close() { throw new Error('busy'); },
+      },
+    });
+    process.once('uncaughtException', ({ message }) => console.log(message));
+    client.on('close', () => console.log('close'));
+    client.subscribe(options.topics ?? []).then(() => client.close())
+      .then(() => console.log('settled'));`, sim.options());
+  assert.deepEqual([code, out.trim().split('\n').sort(), err],
+    [0, ['by it', 'close', 'settled'], '']);
 });

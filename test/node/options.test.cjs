@@ -11,7 +11,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { LIB, gcnError, makeClient } = require('./kit.cjs');
+const { LIB, gcnError, makeClient, until } = require('./kit.cjs');
 const { NotificationClient } = require(`${LIB}/index.cjs`);
 const { load } = require(`${LIB}/loader.cjs`);
 const { OPTIONS } = require(`${LIB}/option-names.cjs`);
@@ -48,6 +48,78 @@ test('names that do not exist', () => {
   refused({ endpoints: { streaming: 'wss://x' } }, /the service itself names/);
   refused({ zzzzzz: 1 }, /^there is no option `zzzzzz`$/);
   refused({ __proto__: null, constructor: 1 }, /no option `constructor`/);
+});
+
+test('names of what every object has', () => {
+  for (const name of ['constructor', 'toString', '__proto__']) {
+    assert.throws(() => new NotificationClient(
+      JSON.parse(`{"${name}": 1}`)), (error) => {
+      gcnError('ERR_GCN_CONFIG')(error);
+      assert.equal(error.message, `there is no option \`${name}\``);
+      return true;
+    });
+  }
+});
+
+test('what objects inherit is no option', async (t) => {
+  const more = {
+    extend: () => {}, profile: 'canary', proxy: 7, ca: 7, jitter: 'some',
+    clientId: 'canary', endpoints: 7, timeoutMs: 'some',
+  };
+  for (const [name, value] of Object.entries(more)) {
+    Object.defineProperty(Object.prototype, name, {
+      value, enumerable: true, configurable: true, writable: true,
+    });
+  }
+  t.after(() => Object.keys(more).forEach(
+    (name) => delete Object.prototype[name]));
+  const client = makeClient(t, {
+    __proto__: { parse: 'inherited' }, credentials,
+    environment: 'mypurecloud.de',
+    backoff: {}, advanced: {},
+    loop: process.env.GCN_NODE_LOOP,
+  });
+  client.setCredentials(credentials);
+  await client.close();
+  refused({ credentials: { clientSecret: SECRET } }, /clientId` is missing/);
+});
+
+test('what is given is read once', (t) => {
+  let count = 0;
+  const client = makeClient(t, {
+    credentials, environment: 'mypurecloud.de', loop: process.env.GCN_NODE_LOOP,
+    get userAgent() {
+      return ++count === 1 ? 'tests/1' : 7;
+    },
+  });
+  assert.equal(count, 1);
+  assert.equal(client.state, 'idle');
+});
+
+test('a client that could not be made is not left behind', async (t) => {
+  const { Client } = binding;
+  const made = [];
+  t.after(() => {
+    binding.Client = Client;
+  });
+  binding.Client = class extends Client {
+    constructor(...args) {
+      super(...args);
+      made.push(this);
+    }
+  };
+  const signal = {
+    aborted: false,
+    addEventListener() {
+      throw new Error('not today');
+    },
+  };
+  assert.throws(() => new NotificationClient({
+    credentials, environment: 'mypurecloud.de', signal,
+    loop: process.env.GCN_NODE_LOOP,
+  }), /not today/);
+  assert.equal(made.length, 1);
+  await until(() => made[0].state() === 'closed', 'its end');
 });
 
 test('values of a wrong kind', () => {

@@ -33,6 +33,11 @@ class Acks {
     }
   }
 
+  /* How many promises wait. */
+  get size() {
+    return this.#flushes.size;
+  }
+
   /* Settles when all that were given so far are durable. */
   async flush() {
     const about = { target: this.#count, failed: this.#failedCount() };

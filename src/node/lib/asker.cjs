@@ -7,6 +7,7 @@
 'use strict';
 
 const { GenesysNotificationError } = require('./errors.cjs');
+const { TIMER_MS_MAX } = require('./options.cjs');
 
 class Asker {
   #hook;
@@ -21,7 +22,7 @@ class Asker {
    * and fail(ticket). */
   constructor(hook, limitMs, answers) {
     this.#hook = hook;
-    this.#limitMs = limitMs;
+    this.#limitMs = Math.min(limitMs, TIMER_MS_MAX);
     this.#answers = answers;
     this.error = undefined; /* of the last answer */
   }

@@ -9,7 +9,7 @@
  */
 'use strict';
 
-const { EventEmitter } = require('node:events');
+const { EventEmitter, errorMonitor } = require('node:events');
 
 const { Acks } = require('./acks.cjs');
 const { Delivery } = require('./delivery.cjs');
@@ -18,11 +18,15 @@ const { closedError, configError, failureError, guarded } =
 const { Hooks } = require('./hooks.cjs');
 const { Late } = require('./late.cjs');
 const { load } = require('./loader.cjs');
-const { checkCredentials, checkMark, checkSignal, checkTable, translate } =
-  require('./options.cjs');
+const {
+  checkCredentials, checkMark, checkSignal, checkTimeout, readOptions,
+  readTable, translate,
+} = require('./options.cjs');
 const {
   gapInfo, noticeInfo, reconnectingInfo, renewedInfo, stateError, stateInfo,
 } = require('./records.cjs');
+const { Renewals } = require('./renewals.cjs');
+const { States } = require('./states.cjs');
 const { Subscription } = require('./subscription.cjs');
 const { ASYNC_DISPOSE } = require('./symbols.cjs');
 const { matcherOf } = require('./topics.cjs');
@@ -31,20 +35,15 @@ const { Wishes } = require('./wishes.cjs');
 
 const NORMAL_CLOSE = 1000;
 const ABNORMAL_CLOSE = 1006;
+const GONE = ['closing', 'idle', 'closed'];
 const REVOKED = 'v2.system.token_revoked';
 
-/* From the most to the least telling, as the library orders connections. */
-const STATES = [
-  'closing', 'refused', 'backing off', 'connecting', 'authenticating',
-  'subscribing', 'streaming', 'idle', 'closed',
-];
-
-const CONNECT_NAMES = { signal: undefined };
+const WAIT_NAMES = { signal: undefined };
 const SUBSCRIBE_NAMES = { signal: undefined, replace: 'flag' };
 const EVENTS_NAMES = {
   signal: undefined, topics: undefined, highWaterMark: undefined,
 };
-const CLOSE_NAMES = { timeoutMs: 'count' };
+const CLOSE_NAMES = { timeoutMs: undefined };
 
 const everything = () => true;
 
@@ -57,13 +56,13 @@ class NotificationClient extends EventEmitter {
   #hooks;
   #wishes;
   #acks;
-  #states = new Map();
+  #states = new States();
   #isStarted = false;
   #isRefd = true;
   #refusal;
   #refusedIndex;
   #connects = new Waits();
-  #renewals = new Waits();
+  #renewals;
   #resumedCount = 0;
   #closing;
   #abortReason;
@@ -72,9 +71,9 @@ class NotificationClient extends EventEmitter {
 
   constructor(options = {}) {
     super();
-    const loop = options?.loop ?? 'auto';
-    const binding = load(loop === 'host' || loop === 'thread' ? loop : 'auto');
-    const { native, settings } = translate(options, binding);
+    const given = readOptions(options);
+    const binding = load(given.loop);
+    const { native, settings } = translate(given, binding);
     this.#binding = binding;
     this.#settings = settings;
     this.#native = guarded(() => new binding.Client(
@@ -84,23 +83,31 @@ class NotificationClient extends EventEmitter {
       this.#refused(error);
     });
     this.#wishes = new Wishes(this.#native, binding, {
+      dialect: settings.dialect,
       tell: (topics, rejected) => this.emit('subscribed', { topics, rejected }),
       calm: () => this.#calm(),
+      lost: (subscription) => Subscription.end(subscription),
     });
+    this.#renewals = new Renewals(settings.attemptMs);
     this.#acks = new Acks(this.#native, settings.acknowledges);
     this.#delivery = new Delivery(this, {
       acknowledge: (sequence) => this.#acks.acknowledge(sequence),
       rest: (rests) => this.#rest(rests),
     }, settings);
     this.#applyRef();
-    this.#obey(settings.signal);
+    try {
+      this.#obey(settings.signal);
+    } catch (error) {
+      this.terminate(); /* nobody else can */
+      throw error;
+    }
   }
 
   static async connect(options = {}) {
-    const { topics, ...rest } = options;
-    const client = new NotificationClient(rest);
+    const { topics, ...rest } = { ...options };
+    const client = new this(rest);
     try {
-      if (topics !== undefined) await client.#want(topics);
+      if (topics !== undefined) await client.subscribe(topics);
       return await client.connect();
     } catch (error) {
       await client.close({ timeoutMs: 0 });
@@ -148,8 +155,7 @@ class NotificationClient extends EventEmitter {
   /* --- wishes --- */
 
   async connect(options = {}) {
-    checkTable(options, CONNECT_NAMES, '');
-    const signal = checkSignal(options.signal);
+    const signal = checkSignal(readTable(options, WAIT_NAMES).signal);
     this.#mustLive('connect()');
     signal?.throwIfAborted();
     this.#start();
@@ -159,29 +165,31 @@ class NotificationClient extends EventEmitter {
   }
 
   async subscribe(topics, options = {}) {
-    checkTable(options, SUBSCRIBE_NAMES, '');
-    const signal = checkSignal(options.signal);
+    const { replace, ...more } = readTable(options, SUBSCRIBE_NAMES);
+    const signal = checkSignal(more.signal);
     this.#mustLive('subscribe()');
     signal?.throwIfAborted();
     if (this.#refusal !== undefined) throw this.#refusal;
     const names = this.#wishes.namesOf(topics);
-    const subscription = new Subscription(names, this.#wishes.ledger, {
-      open: (list) => this.#openFor(list),
-      drop: (list, holder) => this.#wishes.drop(list, holder),
-    });
-    this.#wishes.ask(names, subscription, options.replace === true);
-    this.#start();
-    await this.#wishes.settle(names, subscription, signal);
+    const subscription = this.#subscriptionOf(names);
+    try {
+      this.#wishes.ask(names, subscription, replace === true);
+      this.#start();
+      await this.#wishes.settle(names, subscription, signal);
+    } catch (error) {
+      Subscription.end(subscription);
+      throw error;
+    }
     return subscription;
   }
 
-  /* The topics of static connect(), which no subscription holds. */
-  async #want(topics) {
-    this.#mustLive('connect()');
-    const names = this.#wishes.namesOf(topics);
-    this.#wishes.ask(names, this, false);
-    this.#start();
-    await this.#wishes.settle(names, this, undefined);
+  #subscriptionOf(names) {
+    return new Subscription(names, this.#wishes.ledger, {
+      open: (list) => this.#openFor(list),
+      drop: (list, holder) => this.#wishes.drop(list, holder),
+      claim: (list, isOpen) => this.#delivery.claim(list, isOpen),
+      disclaim: (claim) => this.#delivery.disclaim(claim),
+    });
   }
 
   async unsubscribe(topics) {
@@ -200,12 +208,14 @@ class NotificationClient extends EventEmitter {
   /* --- events --- */
 
   events(options = {}) {
-    checkTable(options, EVENTS_NAMES, '');
-    const signal = checkSignal(options.signal);
-    const highWaterMark = checkMark(options.highWaterMark);
-    const wants = options.topics === undefined ? everything : matcherOf(
-      this.#wishes.namesOf(options.topics), this.#settings.dialect);
-    return this.#open(wants, { keeps: true, signal, highWaterMark });
+    const given = readTable(options, EVENTS_NAMES);
+    const signal = checkSignal(given.signal);
+    const highWaterMark = checkMark(given.highWaterMark);
+    const topics = given.topics === undefined
+      ? undefined : this.#wishes.namesOf(given.topics);
+    const wants = topics === undefined
+      ? everything : matcherOf(topics, this.#settings.dialect);
+    return this.#open(wants, { keeps: true, signal, highWaterMark, topics });
   }
 
   #openFor(names) {
@@ -252,47 +262,39 @@ class NotificationClient extends EventEmitter {
 
   /* --- upkeep --- */
 
-  async renew() {
+  async renew(options = {}) {
+    const signal = checkSignal(readTable(options, WAIT_NAMES).signal);
     this.#mustLive('renew()');
+    signal?.throwIfAborted();
     if (this.#refusal !== undefined || !this.#isStarted) {
-      await this.connect();
+      await this.connect({ signal });
       return;
     }
+    const isOff = this.#states.in('backing off').size > 0;
     this.#hooks.isManual = true;
-    const indices = this.#streaming();
-    if (indices.size > 0) this.#native.rotate();
-    else this.#native.reconnectNow();
-    await this.#renewals.wait({
-      about: indices.size > 0 ? indices : new Set([0]),
-    });
-  }
-
-  #isIn(state) {
-    return [...this.#states.values()].includes(state);
-  }
-
-  #streaming() {
-    const streaming = [...this.#states].filter(
-      ([, state]) => state === 'streaming');
-    return new Set(streaming.map(([index]) => index));
+    if (this.#states.in('streaming').size === 0) {
+      if (isOff) this.reconnectNow();
+      await this.#renewals.wait(undefined, signal);
+      if (isOff) return;
+      this.#hooks.isManual = true; /* that one was under way before */
+    }
+    guarded(() => this.#native.rotate());
+    await this.#renewals.wait(this.#states.in('streaming'), signal);
   }
 
   reconnectNow() {
     this.#mustLive('reconnectNow()');
-    this.#native.reconnectNow();
+    guarded(() => this.#native.reconnectNow());
   }
 
   setCredentials(credentials) {
     this.#mustLive('setCredentials()');
     const given = checkCredentials(credentials);
-    guarded(() => this.#native.setGrant({ ...given }));
+    guarded(() => this.#native.setGrant(given));
   }
 
   get state() {
-    if (this.#last !== undefined) return this.#last.state;
-    const ranks = Array.from(
-      this.#states.values(), (state) => STATES.indexOf(state));
-    return ranks.length === 0 ? 'idle' : STATES[Math.min(...ranks)];
+    return this.#last === undefined ? this.#states.most : this.#last.state;
   }
 
   stats() {
@@ -344,14 +346,19 @@ class NotificationClient extends EventEmitter {
 
   /* Nobody waits any more for a connection that never was. */
   #calm() {
-    const isAwaited = this.#connects.size + this.#wishes.size > 0;
-    if (!isAwaited && !this.#hooks.hasStreamed) this.#stop();
+    if (this.#isAwaited() || this.#delivery.isHeard) return;
+    if (!this.#hooks.hasStreamed) this.#stop();
+  }
+
+  #isAwaited() {
+    return this.#connects.size + this.#wishes.size + this.#renewals.size > 0;
   }
 
   #stop() {
     if (this.#closing !== undefined) return;
     this.#isStarted = false;
     this.#native.stop();
+    this.#states.stop();
     this.#applyRef();
   }
 
@@ -368,10 +375,12 @@ class NotificationClient extends EventEmitter {
   /* --- the end --- */
 
   close(options = {}) {
-    checkTable(options, CLOSE_NAMES, '');
-    const { timeoutMs } = options;
+    const timeoutMs = checkTimeout(readTable(options, CLOSE_NAMES).timeoutMs);
     if (this.#last?.state === 'closed') return this.#closing.promise;
-    if (timeoutMs !== undefined) this.#native.setCloseMs(timeoutMs);
+    if (timeoutMs !== undefined) {
+      guarded(() => this.#native.setCloseMs(timeoutMs));
+      this.#hooks.limit(timeoutMs);
+    }
     if (this.#closing === undefined) this.#beginClose(timeoutMs === 0);
     return this.#closing.promise;
   }
@@ -422,15 +431,12 @@ class NotificationClient extends EventEmitter {
   }
 
   async #tellEnd() {
-    try {
-      await this.#hooks.closed;
-    } catch (error) {
-      this.#settings.logger?.({
-        level: 'error',
-        message: `the checkpoint store could not be closed: ${error?.message}`,
-      });
-    }
     const { code, reason, resolve } = this.#closing;
+    try {
+      await this.#hooks.closed();
+    } catch (error) {
+      this.#logUnclosed(error);
+    }
     resolve();
     /* From outside the promise, so that what a listener throws is not its
      * rejection. */
@@ -438,6 +444,18 @@ class NotificationClient extends EventEmitter {
       this.emit('state', 'closed', 'closing', { reason: 'closed' });
       this.emit('close', code, reason);
     });
+  }
+
+  #logUnclosed(error) {
+    const message =
+      `the checkpoint store could not be closed: ${error?.message}`;
+    try {
+      this.#settings.logger?.({ level: 'error', message });
+    } catch (thrown) {
+      setImmediate(() => {
+        throw thrown;
+      });
+    }
   }
 
   [ASYNC_DISPOSE]() {
@@ -473,7 +491,7 @@ class NotificationClient extends EventEmitter {
     case 'heartbeat': this.emit('heartbeat', Date.now()); break;
     case 'notice': this.#noticed(noticeInfo(payload)); break;
     case 'credentials':
-    case 'token': this.#hooks.ask(payload, this.#isIn('subscribing')); break;
+    case 'token': this.#ask(payload); break;
     case 'refresh':
       this.#late.tell('refreshToken', payload.refreshToken);
       break;
@@ -483,12 +501,16 @@ class NotificationClient extends EventEmitter {
     }
   }
 
+  #ask(question) {
+    this.#hooks.ask(question, this.#states.in('subscribing').size > 0);
+  }
+
   #changed(transition) {
     const { to, from, connectionIndex } = transition;
     const error = stateError(transition, (op) => this.#hooks.causeOf(op));
     if (error !== undefined) this.#hooks.failed(error);
-    if (to === 'closed') this.#states.delete(connectionIndex);
-    else this.#states.set(connectionIndex, to);
+    this.#states.set(connectionIndex, to);
+    if (GONE.includes(to)) this.#renewals.gone(connectionIndex);
     if (this.#goesOn(transition)) this.#forgive();
     if (to === 'streaming') this.#settleOpen(connectionIndex);
     try {
@@ -515,14 +537,7 @@ class NotificationClient extends EventEmitter {
   #settleOpen(connectionIndex) {
     this.#hooks.streams();
     this.#connects.resolve(() => true);
-    this.#settleRenewal(connectionIndex);
-  }
-
-  #settleRenewal(connectionIndex) {
-    this.#renewals.resolve((indices) => {
-      indices.delete(connectionIndex);
-      return indices.size === 0;
-    });
+    this.#renewals.done(connectionIndex);
   }
 
   #opened({ attempt, connectionIndex }) {
@@ -554,12 +569,13 @@ class NotificationClient extends EventEmitter {
     if (this.#refusal !== undefined) return;
     this.#refusal = error;
     this.#refusedIndex = connectionIndex;
-    const isTold = this.#connects.size + this.#wishes.size > 0 ||
+    const isTold = this.#isAwaited() || this.#acks.size > 0 ||
       this.#delivery.isIterated;
     this.#applyRef();
     this.#rejectAll(error);
     this.#delivery.fail(error);
     if (this.listenerCount('error') > 0 || !isTold) this.emit('error', error);
+    else this.emit(errorMonitor, error);
   }
 
   #missed(gap) {
@@ -568,7 +584,7 @@ class NotificationClient extends EventEmitter {
 
   #renewed(rotation) {
     this.#hooks.isManual = false;
-    this.#settleRenewal(rotation.connectionIndex);
+    this.#renewals.done(rotation.connectionIndex);
     this.emit('renewed', renewedInfo(rotation));
   }
 

@@ -126,7 +126,9 @@ function guarded(call) {
     if (error instanceof GenesysNotificationError) throw error;
     const name = typeof error.code === 'string' ? error.code : '';
     const known = CODES[name];
-    const code = error instanceof TypeError ? 'ERR_GCN_CONFIG' : known;
+    /* Not by its class: that is another one in another realm. */
+    const isTypeError = name === 'ERR_INVALID_ARG_TYPE';
+    const code = isTypeError ? 'ERR_GCN_CONFIG' : known;
     if (code === undefined) throw error;
     throw new GenesysNotificationError(error.message, {
       code, fatal: true, errno: error.errno, errorName: known && name,

@@ -165,6 +165,10 @@ class NotificationEvent {
     return event.#text.length;
   }
 
+  static compare(a, b) {
+    return a.#sequence - b.#sequence;
+  }
+
   static hold(event) {
     event.#holders++;
   }

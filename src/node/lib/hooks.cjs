@@ -50,8 +50,13 @@ class Hooks {
     return this.#store;
   }
 
-  get closed() {
-    return this.#store?.closed;
+  /* Settles when nothing of the user's is under way any more. */
+  async closed() {
+    await this.#store?.closed();
+  }
+
+  limit(timeoutMs) {
+    this.#store?.limit(timeoutMs);
   }
 
   get hasStreamed() {

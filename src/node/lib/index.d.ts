@@ -330,9 +330,9 @@ export interface ClientEvents {
   checkpointError: [error: GenesysNotificationError];
   /** The login service replaced the refresh token: keep this one. */
   refreshToken: [refreshToken: string];
-  /** The very end; 1000 after close(), else 1006. */
+  /** The very end; 1000, or 1006 after a refusal or without a goodbye. */
   close: [code: number, reason: string];
-  /** Fatal ones only, when no promise and no loop was there to be told. */
+  /** Fatal ones only; without a listener only if nothing else was told. */
   error: [error: GenesysNotificationError];
 }
 
@@ -447,14 +447,20 @@ export class NotificationClient extends EventEmitter
   readonly rejected: readonly TopicRejection[];
   readonly state: State;
 
+  /** It is a consumer from now on: unread, it makes reading rest. */
   events<B = unknown>(options?: {
     signal?: AbortSignal;
     topics?: Topic | Iterable<Topic>;
     highWaterMark?: number;
   }): AsyncIterableIterator<NotificationEvent<B>>;
 
-  /** Replaces the channels without a break; settles when it is done. */
-  renew(): Promise<void>;
+  /**
+   * Replaces the channels without a break; settles when it is done.  Rejected
+   * with ERR_GCN_TIMEOUT if there is no successor within `attemptMs` for each
+   * channel, and while reading rests nothing is concluded; the present ones
+   * serve on.
+   */
+  renew(options?: { signal?: AbortSignal }): Promise<void>;
   /** Ends a wait for the next attempt. */
   reconnectNow(): void;
   setCredentials(credentials: Credentials): void;
@@ -472,9 +478,13 @@ export class NotificationClient extends EventEmitter
   record(): Buffer;
 
   ref(): this;
+  /** A TCP connect that is under way may hold the process for 5 s. */
   unref(): this;
 
-  /** `timeoutMs`: how long the goodbye may take. Never rejected. */
+  /**
+   * `timeoutMs`: how long the goodbye and the checkpoint store may take; less
+   * than 0 is 0.  Never rejected; throws ERR_GCN_CONFIG for wrong options.
+   */
   close(options?: { timeoutMs?: number }): Promise<void>;
   terminate(): void;
 

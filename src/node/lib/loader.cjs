@@ -12,7 +12,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { version } = require('../package.json');
+const { optionalDependencies, version } = require('../package.json');
 const { configError } = require('./errors.cjs');
 
 const PLATFORMS = [
@@ -79,10 +79,17 @@ function libcOf(key) {
   return key.split('-')[2];
 }
 
+/* Those that this version was published for; a checkout does not say. */
+function publishedKeys() {
+  if (optionalDependencies === undefined) return PLATFORMS;
+  return PLATFORMS.filter(
+    (key) => Object.hasOwn(optionalDependencies, `gcnotify-${key}`));
+}
+
 /* Why the package for `key` is missing, given those that are there. */
-function explain(key, installed) {
+function explain(key, installed, published = publishedKeys()) {
   const name = `gcnotify-${key}`;
-  if (!PLATFORMS.includes(key)) {
+  if (!published.includes(key)) {
     return `there is no package for this platform (${key}). Build the addon ` +
       'from source: see "Other platforms" in the README of gcnotify.';
   }

@@ -15,7 +15,10 @@ const { GONE, MEANT, OPTIONS } = require('./option-names.cjs');
 
 const HIGH_WATER_MARK = 256;
 const PHASE_MS = 10000;
+const ATTEMPT_MS = 60000;
 const CREDENTIALS_MAX = 2;
+const CLOSE_MS_MAX = 366 * 24 * 3600 * 1000; /* the library's own */
+const TIMER_MS_MAX = 2 ** 31 - 1; /* timers of more are over at once */
 
 /* --- names --- */
 
@@ -47,13 +50,14 @@ function nearest(name, names) {
 }
 
 function hint(name, table, prefix) {
-  if (prefix === '' && GONE[name]) return `: ${GONE[name]}`;
+  if (prefix === '' && Object.hasOwn(GONE, name)) return `: ${GONE[name]}`;
   const near = nearest(name, Object.keys(table));
   if (near !== undefined) return `; did you mean \`${prefix}${near}\`?`;
   if (Object.hasOwn(OPTIONS.advanced, name) && prefix === '') {
     return `; did you mean \`advanced.${name}\`?`;
   }
-  return MEANT[name] ? `; did you mean \`${MEANT[name]}\`?` : '';
+  if (!Object.hasOwn(MEANT, name)) return '';
+  return `; did you mean \`${MEANT[name]}\`?`;
 }
 
 /* --- kinds --- */
@@ -90,8 +94,14 @@ function checkKind(name, kind, value) {
   throw configError(`option \`${name}\` must be one of ${list}`);
 }
 
-function checkTable(given, table, prefix) {
-  for (const [name, value] of Object.entries(given)) {
+/* Returns a copy of what was given: only that, whatever an object inherits, and
+ * each member read once. */
+function readTable(given, table, prefix = '') {
+  if (!isRecord(given)) {
+    throw wrong(prefix.slice(0, -1) || 'options', 'an object', given);
+  }
+  const copy = Object.assign({ __proto__: null }, given);
+  for (const [name, value] of Object.entries(copy)) {
     if (!Object.hasOwn(table, name)) {
       throw configError(`there is no option \`${prefix}${name}\`` +
         hint(name, table, prefix));
@@ -99,14 +109,10 @@ function checkTable(given, table, prefix) {
     if (value === undefined) continue;
     const kind = table[name];
     const isTable = typeof kind === 'object' && !Array.isArray(kind);
-    if (!isTable) {
-      checkKind(prefix + name, kind, value);
-    } else if (!isRecord(value)) {
-      throw wrong(prefix + name, 'an object', value);
-    } else {
-      checkTable(value, kind, `${prefix}${name}.`);
-    }
+    if (isTable) copy[name] = readTable(value, kind, `${prefix}${name}.`);
+    else checkKind(prefix + name, kind, value);
   }
+  return copy;
 }
 
 function isRecord(value) {
@@ -121,13 +127,12 @@ const CREDENTIAL_NAMES = {
 };
 
 function checkCredentials(value, name = 'credentials') {
-  if (!isRecord(value)) throw wrong(name, 'an object', value);
-  checkTable(value, CREDENTIAL_NAMES, `${name}.`);
+  const given = readTable(value, CREDENTIAL_NAMES, `${name}.`);
   for (const one of ['clientId', 'clientSecret']) {
-    if (value[one]) continue;
+    if (given[one]) continue;
     throw configError(`option \`${name}.${one}\` is missing or empty`);
   }
-  return value;
+  return given;
 }
 
 /* What a hook gave: credentials, or the old and the new ones. */
@@ -221,7 +226,7 @@ function takeIdentity(native, { credentials, accessToken }, profile) {
 }
 
 function takePlaces(native, given, profile) {
-  const { endpoints = {}, environment } = given;
+  const { endpoints = { __proto__: null }, environment } = given;
   native.region = environment ?? profile.environment ??
     (process.env.GENESYSCLOUD_REGION || undefined);
   native.loginUrl = endpoints.login;
@@ -251,7 +256,7 @@ function takeProxy(native, proxy) {
   native.proxy = proxy || '';
 }
 
-function takeBackoff(native, backoff = {}) {
+function takeBackoff(native, backoff = { __proto__: null }) {
   native.retryBaseMs = backoff.initialMs;
   native.retryFloorMs = backoff.floorMs;
   native.retryCapMs = backoff.maxMs;
@@ -290,7 +295,8 @@ function checkMark(value, name = 'highWaterMark') {
 }
 
 function nativeOf(given, profile) {
-  const native = { ...given.advanced, hearsHeartbeats: true };
+  const native = Object.assign({ __proto__: null }, given.advanced);
+  native.hearsHeartbeats = true;
   takePlaces(native, given, profile);
   takeIdentity(native, given, profile);
   takeAuthority(native, given.ca);
@@ -310,11 +316,24 @@ function nativeOf(given, profile) {
   return native;
 }
 
+/* How long a goodbye may take: what is left of a time, so it may be less than
+ * nothing, and is not always whole. */
+function checkTimeout(value) {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw configError('option `timeoutMs` must be a number');
+  }
+  return Math.min(Math.max(Math.ceil(value), 0), CLOSE_MS_MAX);
+}
+
+/* A copy, as `translate` takes it. */
+function readOptions(options) {
+  return readTable(options, OPTIONS);
+}
+
 /* Returns {native, settings}: what the binding's Client takes, and the rest
  * with its defaults.  Throws ERR_GCN_CONFIG. */
 function translate(given, binding) {
-  if (!isRecord(given)) throw wrong('options', 'an object', given);
-  checkTable(given, OPTIONS, '');
   const profile = given.profile === undefined
     ? {} : readProfile(given.profile, binding);
   const native = nativeOf(given, profile);
@@ -327,6 +346,7 @@ function translate(given, binding) {
     acknowledges: native.ack === 'manual',
     maxAttempts: given.backoff?.maxAttempts || Infinity,
     askMs: given.advanced?.phaseMs || PHASE_MS,
+    attemptMs: given.advanced?.attemptMs || ATTEMPT_MS,
     credentials: given.credentials,
     accessToken: given.accessToken,
     checkpoint: given.checkpoint,
@@ -336,11 +356,14 @@ function translate(given, binding) {
 }
 
 module.exports = {
+  TIMER_MS_MAX,
   checkCredentials,
   checkMark,
   checkSignal,
-  checkTable,
+  checkTimeout,
   credentialsList,
+  readOptions,
+  readTable,
   tokenOf,
   translate,
 };

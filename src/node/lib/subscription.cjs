@@ -11,14 +11,17 @@ class Subscription {
   #names;
   #ledger;
   #client;
+  #claim;
   #queues = new Set();
   #closed = false;
 
-  /* `client` has open(names): an iterator, and drop(names, holder). */
+  /* `client` has open(names): an iterator, drop(names, holder), and
+   * claim(names, isOpen) and disclaim(claim) as Delivery. */
   constructor(names, ledger, client) {
     this.#names = names;
     this.#ledger = ledger;
     this.#client = client;
+    this.#claim = client.claim(names, () => !this.#closed && !this.#isRead());
   }
 
   get topics() {
@@ -38,12 +41,26 @@ class Subscription {
     return Promise.resolve();
   }
 
+  /* Not for users: its topics are gone. */
+  static end(subscription) {
+    subscription.#end();
+  }
+
   #end() {
     if (this.#closed) return;
     this.#closed = true;
     for (const queue of this.#queues) void queue.return();
     this.#queues.clear();
+    this.#client.disclaim(this.#claim);
     this.#client.drop(this.#names, this);
+  }
+
+  /* One that ended with an error is read no more, but was not left. */
+  #isRead() {
+    for (const queue of this.#queues) {
+      if (!queue.ended) return true;
+    }
+    return false;
   }
 
   /* Leaving the last loop over a subscription ends the subscription. */
@@ -57,7 +74,7 @@ class Subscription {
   #iteratorOf(queue) {
     const leave = () => {
       this.#queues.delete(queue);
-      if (this.#queues.size === 0) this.#end();
+      if (!this.#isRead()) this.#end();
     };
     return {
       next: () => queue.next(),

@@ -56,24 +56,25 @@ function subscriptionOf(key) {
   return { event, resource };
 }
 
-function streamMatcher(names) {
-  const wanted = names.map((name) => subscriptionOf(keyOf(name)));
-  return (event) => {
-    const topic = keyOf(event.topicName);
-    const resource = keyOf(event.resourceId ?? '');
-    return wanted.some((one) => one.event === topic &&
-      (one.resource === undefined || one.resource === resource));
-  };
+/* Under which keys the events of a topic are found. */
+function keysOf(name, dialect) {
+  const key = keyOf(name);
+  if (dialect !== 'stream') return partsOf(key);
+  const { event, resource } = subscriptionOf(key);
+  return [resource === undefined ? event : `${event}@${resource}`];
 }
 
-function channelMatcher(names) {
-  const wanted = new Set(names.flatMap((name) => partsOf(keyOf(name))));
-  return (event) => wanted.has(keyOf(event.topicName));
+/* Under which keys topics are found that have this event. */
+function eventKeys(event, dialect) {
+  const topic = keyOf(event.topicName);
+  if (dialect !== 'stream' || event.resourceId === undefined) return [topic];
+  return [topic, `${topic}@${keyOf(event.resourceId)}`];
 }
 
 /* A function that knows the events of these topics. */
 function matcherOf(names, dialect) {
-  return dialect === 'stream' ? streamMatcher(names) : channelMatcher(names);
+  const wanted = new Set(names.flatMap((name) => keysOf(name, dialect)));
+  return (event) => eventKeys(event, dialect).some((key) => wanted.has(key));
 }
 
 function rejectionOf(name, report) {
@@ -131,11 +132,19 @@ class Ledger {
     });
   }
 
-  /* Whoever holds them. */
+  /* Whoever holds them.  Returns the holders that are left with nothing. */
   drop(names) {
+    const idle = new Set();
     for (const name of names) {
-      if (this.#entries.has(keyOf(name))) this.#strike(keyOf(name));
+      const entry = this.#entries.get(keyOf(name));
+      if (entry === undefined) continue;
+      this.#strike(keyOf(name));
+      for (const holder of entry.holders) idle.add(holder);
     }
+    for (const { holders } of idle.size > 0 ? this.#entries.values() : []) {
+      for (const holder of holders) idle.delete(holder);
+    }
+    return idle;
   }
 
   get names() {
@@ -200,4 +209,4 @@ class Ledger {
   }
 }
 
-module.exports = { Ledger, keyOf, listOf, matcherOf };
+module.exports = { Ledger, eventKeys, keyOf, keysOf, listOf, matcherOf };

@@ -5,9 +5,17 @@
  */
 'use strict';
 
-const { guarded, rejectedError } = require('./errors.cjs');
+const { configError, guarded, rejectedError } = require('./errors.cjs');
 const { Ledger, keyOf, listOf } = require('./topics.cjs');
 const { Waits } = require('./waits.cjs');
+
+const SHOWN_MAX = 64;
+
+/* What the library looks at. */
+const NAMES = {
+  channels: /^[!#-[\]-~]{1,199}$/,
+  stream: /^[!-~]{1,1000}$/,
+};
 
 class Wishes {
   #native;
@@ -18,7 +26,7 @@ class Wishes {
   #isEnded = false;
   ledger = new Ledger();
 
-  /* `client` has tell(topics, rejected) and calm(). */
+  /* `client` has dialect, tell(topics, rejected), calm() and lost(holder). */
   constructor(native, binding, client) {
     this.#native = native;
     this.#binding = binding;
@@ -44,10 +52,20 @@ class Wishes {
       if (names.length > 0) guarded(() => this.#native.subscribe(names));
     } catch (error) {
       if (gone.length > 0) this.#native.subscribe(gone);
-      throw error;
+      throw this.#blame(names, error);
     }
     this.#forget(gone);
     this.ledger.hold(names, holder);
+  }
+
+  /* The library takes or refuses all of them and does not say which. */
+  #blame(names, error) {
+    if (error.errorName !== 'EINVAL') return error;
+    const name = names.find((one) => !NAMES[this.#client.dialect].test(one));
+    if (name === undefined) return error;
+    const shown = JSON.stringify(name.slice(0, SHOWN_MAX));
+    const at = `${shown}${name.length > SHOWN_MAX ? '...' : ''}`;
+    return configError(`this is no name of a topic: ${at}`, error);
   }
 
   /* Settles when there is a verdict on each of them. */
@@ -76,8 +94,9 @@ class Wishes {
   }
 
   #forget(names) {
-    this.ledger.drop(names);
+    const idle = this.ledger.drop(names);
     for (const name of names) this.#resolve(keyOf(name));
+    for (const holder of idle) this.#client.lost(holder);
   }
 
   drop(names, holder) {

@@ -11,8 +11,11 @@ const { NotificationClient } = require('../../../src/node/lib/index.cjs');
 
 const AT_ONCE = 4;
 
+/* Clients that share a hub share budgets, and would soon wait for them. */
 async function cycle({ options, topics }) {
-  const client = await NotificationClient.connect({ ...options, topics });
+  const client = await NotificationClient.connect({
+    ...options, topics, advanced: { ...options.advanced, ownHub: true },
+  });
   await new Promise((resolve) => client.once('notify', resolve));
   await client.close();
 }

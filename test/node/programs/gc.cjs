@@ -8,8 +8,9 @@
 const { readFileSync } = require('node:fs');
 
 const { NotificationClient } = require('../../../src/node/lib/index.cjs');
+const { load } = require('../../../src/node/lib/loader.cjs');
 
-const COUNT = 10;
+const COUNT = 3;
 const TRIES = 200;
 
 class Watched {
@@ -53,6 +54,22 @@ function failToMake(watched, options) {
   }
 }
 
+/* What is below the package: its object and its listener. */
+async function closeNative(watched, { loop }) {
+  const { Client } = load(loop);
+  for (let i = 0; i < COUNT; i++) {
+    await new Promise((resolve) => {
+      const listener = (type) => {
+        if (type === 'close') resolve();
+      };
+      const client = new Client({ clientId: 'c', clientSecret: 's' }, listener);
+      watched.add('native', client);
+      watched.add('listener', listener);
+      client.close();
+    });
+  }
+}
+
 async function main() {
   const place = JSON.parse(readFileSync(0, 'utf8'));
   const watched = new Watched();
@@ -72,18 +89,19 @@ async function main() {
     watched.add('never started', new NotificationClient(place.options));
   }
   failToMake(watched, place.options);
+  await closeNative(watched, place.options);
   const kept = new NotificationClient(place.options);
   watched.add('closed, kept', kept);
   await kept.close();
   await watched.collect((counts) => [
-    'closed', 'closed after a while', 'terminated', 'refused',
+    'closed', 'closed after a while', 'terminated', 'refused', 'native',
+    'listener',
   ].every((kind) => counts[kind] === COUNT));
   await watched.collect(() => false, 10);
   const heardBefore = heard;
   while (heard < heardBefore + 100) await new Promise(setImmediate);
   process.stdout.write(JSON.stringify(watched.counts), () => {
-    kept.unref();
-    process.exit(0);
+    process.exit(kept.state === 'closed' ? 0 : 1);
   });
 }
 
