@@ -11,6 +11,7 @@ const { test } = require('node:test');
 const { inspect } = require('node:util');
 
 const { LIB, gcnError, take } = require('./kit.cjs');
+const { Acks } = require(`${LIB}/acks.cjs`);
 const { Delivery } = require(`${LIB}/delivery.cjs`);
 const { Late } = require(`${LIB}/late.cjs`);
 const { Ledger, matcherOf } = require(`${LIB}/topics.cjs`);
@@ -470,4 +471,24 @@ test('a loop with very many events can be left', async () => {
   await iterator.return();
   assert.equal((await take(open(), 1))[0].seq, 1n);
   assert.deepEqual(calls.rests, []);
+});
+
+test('a flush does not wait for what was of no event in flight', async () => {
+  const counts = { acked: 0, unknown: 0 };
+  const acks = new Acks({
+    ack: () => {},
+    acksUnknown: () => counts.unknown,
+    stats: () => ({ acked: counts.acked, savesFailed: 0 }),
+  }, true);
+  let flushed = false;
+  acks.acknowledge(1);
+  acks.acknowledge(1);
+  const flush = acks.flush().then(() => { flushed = true; });
+  counts.acked = 1;
+  acks.look();
+  await turn();
+  assert.equal(flushed, false);
+  counts.unknown = 1;
+  acks.look();
+  await flush;
 });

@@ -68,7 +68,7 @@ def fuzzing(run):
 def analysers(run):
     return [run.figure(f'{name} passed', f'{name}.stage_passed', '=', 1)
             for name in ('cppcheck', 'analyzer', 'tidy', 'tsan', 'msan',
-                         'valgrind')]
+                         'node-asan', 'valgrind')]
 
 
 def model(run):

@@ -52,16 +52,24 @@ class Acks {
     return this.#native.stats().savesFailed;
   }
 
-  #isDurable({ target }, count = this.#native.stats().acked) {
+  /* Of those given: the durable ones, and those that turned out on the thread
+   * to be of no event in flight. */
+  #settledCount({ acked } = this.#native.stats()) {
+    return acked + this.#native.acksUnknown();
+  }
+
+  #isDurable({ target }, count = this.#settledCount()) {
     return target <= count;
   }
 
   look() {
     if (this.#flushes.size === 0) return;
-    const { acked, savesFailed } = this.#native.stats();
-    this.#flushes.resolve((about) => this.#isDurable(about, acked));
+    const stats = this.#native.stats();
+    const count = this.#settledCount(stats);
+    this.#flushes.resolve((about) => this.#isDurable(about, count));
     if (this.#error !== undefined) {
-      this.#flushes.reject(this.#error, ({ failed }) => savesFailed > failed);
+      this.#flushes.reject(this.#error,
+        ({ failed }) => stats.savesFailed > failed);
     }
     if (this.#flushes.size === 0) this.#rest();
   }
