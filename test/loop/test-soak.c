@@ -166,8 +166,8 @@ static gcn_options_t impatient_options(struct user* user, const char* url,
   options.retry_first_ms = 2;
   options.retry_cap_ms = 2;
   options.degraded_ms = 30u * 86400000u;
-  /* It grows up to there, which is before the first weighing. */
-  options.record_size = 4096;
+  /* The least, which it has from the first note: it grows with use. */
+  options.record_size = 1024;
   options.alloc_cb = mem_probe_resize;
   options.alloc_data = probe;
   return options;
