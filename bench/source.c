@@ -113,61 +113,26 @@ bool gcn__bench_source_next(struct gcn__bench_source* source,
   return true;
 }
 
-static size_t header_due(const struct gcn__bench_counter* counter) {
-  if (counter->header_size < 2) return 2;
-  if (counter->header[1] == 126) return 4;
-  return counter->header[1] == 127 ? 10 : 2;
-}
-
-static uint64_t declared(const unsigned char* header) {
-  if (header[1] < 126) return header[1];
-  if (header[1] == 126) return (uint64_t)header[2] << 8 | header[3];
-  uint64_t size = 0;
-  for (size_t i = 2; i < 10; i++)
-    size = size << 8 | header[i];
-  return size;
-}
-
-/* Reads one header, which may come in pieces. */
 static void take_header(struct gcn__bench_counter* counter,
                         struct gcn__span* bytes) {
-  while (bytes->size > 0 && counter->header_size < header_due(counter)) {
-    size_t size = header_due(counter) - counter->header_size;
-    if (size > bytes->size) size = bytes->size;
-    memcpy(counter->header + counter->header_size, bytes->data, size);
-    counter->header_size += size;
-    *bytes = gcn__span_skip(*bytes, size);
-  }
-  if (counter->header_size < header_due(counter)) return;
-  counter->rest = declared(counter->header);
-  counter->header_size = 0;
-  counter->frames++;
-}
-
-static struct gcn__span take_payload(struct gcn__bench_counter* counter,
-                                     struct gcn__span* bytes) {
-  struct gcn__span part = *bytes;
-  if (part.size > counter->rest) part.size = (size_t)counter->rest;
-  counter->rest -= part.size;
-  *bytes = gcn__span_skip(*bytes, part.size);
-  return part;
+  if (gcn__frame_walk_header(&counter->walk, bytes)) counter->frames++;
 }
 
 void gcn__bench_count(struct gcn__bench_counter* counter,
                       struct gcn__span bytes) {
   while (bytes.size > 0) {
-    if (counter->rest == 0) take_header(counter, &bytes);
-    (void)take_payload(counter, &bytes);
+    if (counter->walk.rest == 0) take_header(counter, &bytes);
+    (void)gcn__frame_walk_payload(&counter->walk, &bytes);
   }
 }
 
 void gcn__bench_count_text(struct gcn__bench_counter* counter,
                            struct gcn__span bytes) {
   while (bytes.size > 0) {
-    if (counter->rest == 0) take_header(counter, &bytes);
-    struct gcn__span part = take_payload(counter, &bytes);
+    if (counter->walk.rest == 0) take_header(counter, &bytes);
+    struct gcn__span part = gcn__frame_walk_payload(&counter->walk, &bytes);
     bool valid = gcn__utf8_feed(&counter->utf8, part);
-    bool cut = counter->rest == 0 && !gcn__utf8_complete(&counter->utf8);
+    bool cut = counter->walk.rest == 0 && !gcn__utf8_complete(&counter->utf8);
     if (!valid || cut) gcn__bench_die("a text is not UTF-8");
   }
 }

@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "codec/utf8.h"
 #include "endpoint.h"
+#include "sim/frame-walk.h"
 
 struct gcn__bench_source {
   const struct gcn__bench_row* row;
@@ -35,10 +36,8 @@ bool gcn__bench_source_next(struct gcn__bench_source* source,
 /* The reference: counts unmasked frames, whatever the pieces. */
 struct gcn__bench_counter {
   uint64_t frames;
-  uint64_t rest; /* of the payload */
+  struct gcn__frame_walk walk;
   struct gcn__utf8 utf8;
-  unsigned char header[10];
-  size_t header_size;
 };
 void gcn__bench_count(struct gcn__bench_counter* counter,
                       struct gcn__span bytes);

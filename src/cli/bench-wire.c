@@ -78,50 +78,24 @@ void gcn__bench_wire_deinit(struct gcn__bench_wire* wire) {
   gcn__buf_deinit(&wire->out);
 }
 
-static size_t header_due(const struct gcn__bench_wire* wire) {
-  if (wire->header_size < 2) return 2;
-  if (wire->header[1] == 126) return 4;
-  return wire->header[1] == 127 ? 10 : 2;
-}
-
-static uint64_t declared(const unsigned char* header) {
-  if (header[1] < 126) return header[1];
-  if (header[1] == 126) return (uint64_t)header[2] << 8 | header[3];
-  uint64_t size = 0;
-  for (size_t i = 2; i < 10; i++)
-    size = size << 8 | header[i];
-  return size;
-}
-
 static void end_frame(struct gcn__bench_wire* wire) {
   if (!wire->counting) return;
   wire->counting = false;
   wire->meter->events++;
 }
 
-/* One header, which may come in pieces. */
 static void take_header(struct gcn__bench_wire* wire, struct gcn__span* bytes) {
-  while (bytes->size > 0 && wire->header_size < header_due(wire)) {
-    size_t size = header_due(wire) - wire->header_size;
-    if (size > bytes->size) size = bytes->size;
-    memcpy(wire->header + wire->header_size, bytes->data, size);
-    wire->header_size += size;
-    *bytes = gcn__span_skip(*bytes, size);
-  }
-  if (wire->header_size < header_due(wire)) return;
-  wire->rest = declared(wire->header);
-  wire->header_size = 0;
-  wire->counting = wire->header[0] == TEXT;
-  if (wire->counting) wire->meter->bytes += wire->rest;
+  if (!gcn__frame_walk_header(&wire->walk, bytes)) return;
+  wire->counting = wire->walk.header[0] == TEXT;
+  if (wire->counting) wire->meter->bytes += wire->walk.rest;
 }
 
 static void count_frames(struct gcn__bench_wire* wire, struct gcn__span bytes) {
+  struct gcn__frame_walk* walk = &wire->walk;
   while (bytes.size > 0) {
-    if (wire->rest == 0) take_header(wire, &bytes);
-    size_t part = bytes.size < wire->rest ? bytes.size : (size_t)wire->rest;
-    wire->rest -= part;
-    bytes = gcn__span_skip(bytes, part);
-    if (wire->rest == 0 && wire->header_size == 0) end_frame(wire);
+    if (walk->rest == 0) take_header(wire, &bytes);
+    (void)gcn__frame_walk_payload(walk, &bytes);
+    if (walk->rest == 0 && walk->header_size == 0) end_frame(wire);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "cli/bench-measure.h"
 #include "codec/http.h"
+#include "sim/frame-walk.h"
 #include "sim/tls.h"
 
 enum { GCN__BENCH_READ_SIZE = 64 * 1024 };
@@ -21,10 +22,8 @@ struct gcn__bench_wire {
   struct gcn__simtls* tls; /* NULL: plain */
   struct gcn__http* http;  /* until the upgrade is answered */
   struct gcn__buf out;
-  unsigned char header[10];
-  size_t header_size;
-  uint64_t rest; /* bytes of the frame's payload to come */
-  bool asked;    /* the upgrade */
+  struct gcn__frame_walk walk;
+  bool asked; /* the upgrade */
   bool open;
   bool counting; /* the frame is an event's */
   bool failed;
