@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,4 +68,11 @@ int gcn__listen_port_open(const char* address, uint16_t port, int* fd,
   *fd = made;
   *bound = port_of(&name);
   return 0;
+}
+
+/* Without time to linger a close is a reset. */
+void gcn__listen_port_hang_up(int fd, bool reset) {
+  const struct linger now = {.l_onoff = 1, .l_linger = 0};
+  if (reset) setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close(fd);
 }

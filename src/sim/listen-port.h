@@ -7,6 +7,7 @@
 #ifndef GCN_SIM_LISTEN_PORT_H
 #define GCN_SIM_LISTEN_PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -17,5 +18,7 @@ int gcn__listen_port_parse(const char* text, uint16_t port,
  * the system's error; then `*fd` is -1. */
 int gcn__listen_port_open(const char* address, uint16_t port, int* fd,
                           uint16_t* bound);
+/* Closes a connection; `reset`: the peer is told so by RST. */
+void gcn__listen_port_hang_up(int fd, bool reset);
 
 #endif

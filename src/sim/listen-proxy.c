@@ -147,12 +147,9 @@ static void on_timer_closed(uv_handle_t* handle) {
   leave(handle->data);
 }
 
-/* Without time to linger a close is a reset. */
 static void close_side(struct side* side, bool reset) {
-  const struct linger now = {.l_onoff = 1, .l_linger = 0};
   uv_close((uv_handle_t*)&side->poll, on_side_closed);
-  if (reset) setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  close(side->fd);
+  gcn__listen_port_hang_up(side->fd, reset);
 }
 
 static void on_connection(uv_poll_t* poll, int status, int events);

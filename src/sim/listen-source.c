@@ -121,11 +121,7 @@ static void finish(struct peer* peer, bool reset) {
   gcn__ws_free(peer->ws);
   gcn__buf_deinit(&peer->out);
   uv_close((uv_handle_t*)&peer->poll, on_peer_closed);
-  if (reset) {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  }
-  close(peer->fd);
+  gcn__listen_port_hang_up(peer->fd, reset);
   peer->fd = -1;
 }
 
