@@ -19,7 +19,7 @@
 
 #include "base/buf.h"
 #include "codec/scan-way.h"
-#include "events.h"
+#include "sim/source.h"
 
 #include <fnmatch.h>
 #include <gnu/libc-version.h>
@@ -32,7 +32,7 @@ enum {
   ROUNDS = 11,
   ROUND_BYTES = 1024 * 1024, /* stays in a cache of the second level */
   ONCE_BYTES = 128 * 1024,
-  MIX_SIZE = 3072, /* nearly the mean of gcn__bench_size */
+  MIX_SIZE = 3072, /* nearly the mean of gcn__source_size */
   ROWS_MAX = 200,
 };
 
@@ -221,7 +221,7 @@ static void print_table(const struct choice* choice) {
     double ns = median(trial.ns, ROUNDS);
     size_t bytes = 0;
     for (size_t event = 0; event < trial.count; event++)
-      bytes += gcn__bench_size(trial.row->size, event);
+      bytes += gcn__source_size(trial.row->size, event);
     double rate = (double)bytes / (double)trial.count / ns * 1e3;
     printf("| %s | %.0f | %.0f | %.6f |\n", trial.row->name, ns, rate,
            trial.allocations);

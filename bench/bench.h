@@ -30,7 +30,7 @@ enum gcn__bench_flag {
 };
 
 enum {
-  GCN__BENCH_MIX = 1, /* as a size: 0.5 to 8 KiB, see gcn__bench_size */
+  GCN__BENCH_MIX = 1, /* as a size: 0.5 to 8 KiB, see gcn__source_size */
   GCN__BENCH_SLICE = 64 * 1024,
 };
 

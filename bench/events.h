@@ -12,10 +12,6 @@
 
 enum { GCN__BENCH_SIZE_MIN = 256, GCN__BENCH_BATCH_EVENTS = 8 };
 
-extern const char gcn__bench_topic[];
-
-/* The size of the index-th event of a row of that size. */
-size_t gcn__bench_size(size_t size, size_t index);
 /* Appends one event of the channels dialect, exactly `size` bytes. */
 void gcn__bench_event(struct gcn__buf* out, size_t size);
 /* Appends one batch of the stream dialect with GCN__BENCH_BATCH_EVENTS events,

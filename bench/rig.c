@@ -4,8 +4,8 @@
  */
 #include "rig.h"
 
-#include "events.h"
 #include "sim/service.h"
+#include "sim/source.h"
 
 #include <stdlib.h>
 
@@ -180,7 +180,7 @@ static void make_engine(struct gcn__bench_rig* rig) {
       .keys = (rig->flags & GCN__BENCH_KEYS) != 0,
       .scrutiny = shallow ? GCN__SCRUTINY_SHALLOW : GCN__SCRUTINY_STRICT,
   };
-  const char* name = gcn__bench_topic;
+  const char* name = gcn__source_topic;
   if (gcn__engine_new(&options, &rig->engine) != 0 ||
       gcn__engine_topics_add(rig->engine, &name, 1) != 0) {
     gcn__bench_die("no engine");

@@ -5,6 +5,7 @@
 #include "source.h"
 
 #include "events.h"
+#include "sim/source.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -76,7 +77,7 @@ void gcn__bench_source_fill(struct gcn__bench_source* source, size_t count) {
   source->piece = 0;
   for (size_t i = 0; i < count; i++) {
     gcn__buf_clear(&event);
-    gcn__bench_event(&event, gcn__bench_size(source->row->size, i));
+    gcn__bench_event(&event, gcn__source_size(source->row->size, i));
     gcn__bench_frame(&frames, gcn__buf_span(&event));
     emit(source, &frames, i + 1 == count);
     size_t end = gcn__buf_size(wire_of(source));

@@ -53,13 +53,9 @@ static int add_note(struct gcn__buf* out, size_t size) {
   return error;
 }
 
-int gcn__source_event(struct gcn__buf* out, size_t size) {
-  static const char end[] = "\"},\"metadata\":{\"CorrelationId\":"
-                            "\"00000000-0000-4000-8000-000000000000\"}}";
-  size_t begin = gcn__buf_size(out);
-  int error = gcn__buf_append_str(out, "{\"topicName\":\"" TOPIC
-                                       "\",\"version\":\"2\",\"eventBody\":"
-                                       "{\"participants\":[");
+int gcn__source_members(struct gcn__buf* out, size_t begin, size_t size,
+                        const char* end) {
+  int error = gcn__buf_append_str(out, "\"participants\":[");
   unsigned number = 1;
   while (error == 0 &&
          gcn__buf_size(out) - begin + PARTICIPANT_SIZE_MAX + TAIL_SIZE < size) {
@@ -67,10 +63,20 @@ int gcn__source_event(struct gcn__buf* out, size_t size) {
   }
   if (error == 0) error = gcn__buf_append_str(out, "null],\"note\":\"");
   if (error != 0) return error;
-  size_t used = gcn__buf_size(out) - begin + sizeof end - 1;
+  size_t used = gcn__buf_size(out) - begin + strlen(end);
   if (used > size) return GCN__EINVAL;
   error = add_note(out, size - used);
   return error == 0 ? gcn__buf_append_str(out, end) : error;
+}
+
+int gcn__source_event(struct gcn__buf* out, size_t size) {
+  size_t begin = gcn__buf_size(out);
+  int error = gcn__buf_append_str(out, "{\"topicName\":\"" TOPIC
+                                       "\",\"version\":\"2\",\"eventBody\":{");
+  if (error != 0) return error;
+  return gcn__source_members(out, begin, size,
+                             "\"},\"metadata\":{\"CorrelationId\":"
+                             "\"00000000-0000-4000-8000-000000000000\"}}");
 }
 
 static int append_frames(struct gcn__source_frames* frames, struct gcn__ws* ws,

@@ -13,7 +13,7 @@
 #include "codec/http.h"
 
 enum {
-  GCN__SOURCE_MIX = 0,        /* sizes as of a contact centre's day */
+  GCN__SOURCE_MIX = 1,        /* as a size: as of a contact centre's day */
   GCN__SOURCE_SIZE_MIN = 256, /* below it an event's frame does not fit */
   GCN__SOURCE_SIZE_MAX = 1 << 20,
   GCN__SOURCE_CHANNELS_MAX = 1 << 17,
@@ -28,6 +28,10 @@ size_t gcn__source_size(size_t size, uint64_t index);
  * some two-byte UTF-8, the same bytes each time.  0, GCN_ELIMIT, GCN__ENOMEM;
  * GCN__EINVAL: such a size cannot be made. */
 int gcn__source_event(struct gcn__buf* out, size_t size);
+/* Appends the members of a body, and `end`, so that there are `size` bytes from
+ * `begin` on.  Returns as above. */
+int gcn__source_members(struct gcn__buf* out, size_t begin, size_t size,
+                        const char* end);
 
 /* Frames of as many events as make up one round of sizes, over and over. */
 struct gcn__source_frames {
