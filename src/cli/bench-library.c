@@ -137,6 +137,17 @@ static void kick(struct fleet* fleet) {
   }
 }
 
+static bool greets(const struct fleet* fleet) {
+  return fleet->plan->mode == GCN__BENCH_CUT ||
+         fleet->plan->mode == GCN__BENCH_COLD;
+}
+
+static bool has_all(const struct fleet* fleet) {
+  const struct gcn__bench_plan* plan = fleet->plan;
+  return !greets(fleet) &&
+         fleet->meter.events == plan->count * plan->connections;
+}
+
 /* Everybody streams. */
 static void begin(struct fleet* fleet) {
   const struct gcn__bench_plan* plan = fleet->plan;
@@ -154,6 +165,8 @@ static void begin(struct fleet* fleet) {
     uv_timer_start(&fleet->timer, on_settled, SETTLE_MS, 0);
   } else if (plan->mode == GCN__BENCH_PINGPONG) {
     kick(fleet);
+  } else if (has_all(fleet)) {
+    complete(fleet); /* before the last one's topics were confirmed */
   }
 }
 
@@ -162,11 +175,6 @@ static bool start_next(struct fleet* fleet) {
   struct member* member = &fleet->members[fleet->started++];
   member->lost_ns = gcn__bench_now_ns();
   return gcn_client_start(member->client) == 0;
-}
-
-static bool greets(const struct fleet* fleet) {
-  return fleet->plan->mode == GCN__BENCH_CUT ||
-         fleet->plan->mode == GCN__BENCH_COLD;
 }
 
 static void settle(struct member* member) {
@@ -228,12 +236,12 @@ static void on_event(gcn_client_t* client, const gcn_event_t* event) {
     settle(member);
     return;
   }
-  bool last = fleet->meter.events == plan->count * plan->connections;
+  bool last = has_all(fleet);
   if (plan->mode == GCN__BENCH_PINGPONG) {
     gcn__bench_meter_back(&fleet->meter, plan);
     if (!last) kick(fleet);
   }
-  if (last) complete(fleet);
+  if (last && fleet->open) complete(fleet);
 }
 
 static void on_token(gcn_client_t* client, uint64_t ticket, int refused) {
