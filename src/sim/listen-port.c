@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +69,10 @@ int gcn__listen_port_open(const char* address, uint16_t port, int* fd,
   *fd = made;
   *bound = port_of(&name);
   return 0;
+}
+
+bool gcn__listen_port_exhausted(int error) {
+  return error != EAGAIN && error != EINTR && error != ECONNABORTED;
 }
 
 /* Without time to linger a close is a reset. */

@@ -18,6 +18,9 @@ int gcn__listen_port_parse(const char* text, uint16_t port,
  * the system's error; then `*fd` is -1. */
 int gcn__listen_port_open(const char* address, uint16_t port, int* fd,
                           uint16_t* bound);
+/* What accept() said, `error`, is want of descriptors or memory: a poll would
+ * spin until some are given back. */
+bool gcn__listen_port_exhausted(int error);
 /* Closes a connection; `reset`: the peer is told so by RST. */
 void gcn__listen_port_hang_up(int fd, bool reset);
 

@@ -491,8 +491,8 @@ static void add_pair(struct gcn__faultproxy* proxy, int client) {
 
 /* Without descriptors the poll would spin: it rests until a pair goes. */
 static void rest(struct gcn__faultproxy* proxy) {
-  bool passing = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-  if (passing || gcn__list_empty(&proxy->pairs)) return;
+  if (!gcn__listen_port_exhausted(errno)) return;
+  if (gcn__list_empty(&proxy->pairs)) return;
   say(proxy, "no connection can be accepted: %s", strerror(errno));
   uv_poll_stop(&proxy->poll);
 }

@@ -13,6 +13,7 @@
 #include "sim/listen-port.h"
 #include "sim/listen-ticker.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -113,6 +114,8 @@ static void forget(struct peer* peer) {
   gcn__list_remove(&peer->entry);
 }
 
+static void on_connection(uv_poll_t* poll, int status, int events);
+
 static void finish(struct peer* peer, bool reset) {
   if (peer->fd < 0) return;
   forget(peer);
@@ -123,6 +126,14 @@ static void finish(struct peer* peer, bool reset) {
   uv_close((uv_handle_t*)&peer->poll, on_peer_closed);
   gcn__listen_port_hang_up(peer->fd, reset);
   peer->fd = -1;
+  struct gcn__source* source = peer->source;
+  if (!uv_is_active((uv_handle_t*)&source->poll))
+    uv_poll_start(&source->poll, UV_READABLE, on_connection);
+}
+
+/* Without descriptors the poll would spin: it rests until a peer goes. */
+static void rest(struct gcn__source* source) {
+  if (!gcn__list_empty(&source->peers)) uv_poll_stop(&source->poll);
 }
 
 static void put(struct peer* peer, struct gcn__span bytes) {
@@ -464,6 +475,7 @@ static void on_connection(uv_poll_t* poll, int status, int events) {
   (void)events;
   for (int i = 0; i < ACCEPTS_MAX; i++) {
     int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && gcn__listen_port_exhausted(errno)) rest(source);
     if (fd < 0) return;
     add_peer(source, fd);
   }

@@ -13,6 +13,7 @@
 #include "codec/url.h"
 #include "sim/listen-port.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -86,6 +87,8 @@ static void on_peer_closed(uv_handle_t* handle) {
   release(listen);
 }
 
+static void on_connection(uv_poll_t* poll, int status, int events);
+
 static void finish(struct peer* peer, bool reset) {
   struct gcn__sim_listen* listen = peer->listen;
   if (peer->conn == NULL) return;
@@ -97,6 +100,13 @@ static void finish(struct peer* peer, bool reset) {
   uv_close((uv_handle_t*)&peer->poll, on_peer_closed);
   gcn__listen_port_hang_up(peer->fd, reset);
   listen->peer_count--;
+  if (!listen->closing && !uv_is_active((uv_handle_t*)&listen->poll))
+    uv_poll_start(&listen->poll, UV_READABLE, on_connection);
+}
+
+/* Without descriptors the poll would spin: it rests until a peer goes. */
+static void rest(struct gcn__sim_listen* listen) {
+  if (listen->peer_count > 0) uv_poll_stop(&listen->poll);
 }
 
 static void on_ready(uv_poll_t* poll, int status, int events);
@@ -348,6 +358,7 @@ static void on_connection(uv_poll_t* poll, int status, int events) {
   (void)events;
   for (int i = 0; i < ACCEPTS_MAX; i++) {
     int fd = accept4(listen->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && gcn__listen_port_exhausted(errno)) rest(listen);
     if (fd < 0) break;
     add_peer(listen, fd);
   }

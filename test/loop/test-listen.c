@@ -13,10 +13,14 @@
 #include "sim/pki.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define FORM  "Content-Type: application/x-www-form-urlencoded\r\n"
 /* id:secret */
@@ -442,6 +446,50 @@ static void closes_with_callers_inside(void** state) {
   }
 }
 
+/* Connected, as the kernel does it: nobody has accepted it. */
+static int knock(int fd, uint16_t port) {
+  struct sockaddr_in to;
+  assert_int_equal(uv_ip4_addr("127.0.0.1", port, &to), 0);
+  return connect(fd, (const struct sockaddr*)&to, sizeof to);
+}
+
+static uint64_t accepted(struct gcn__sim_listen* sim) {
+  struct gcn__sim_counters counters;
+  gcn__sim_counters(gcn__sim_listen_service(sim), &counters);
+  return counters.accepts;
+}
+
+static bool busy(uv_loop_t* loop) {
+  struct pollfd backend = {.fd = uv_backend_fd(loop), .events = POLLIN};
+  return poll(&backend, 1, 0) > 0;
+}
+
+/* The descriptors are gone while somebody knocks: the loop sleeps until a
+ * connection has ended, and the one who waited is let in. */
+static void sleeps_without_descriptors(void** state) {
+  uv_loop_t* loop = *state;
+  struct gcn__sim_listen* sim = open_sim(loop, NULL, NULL);
+  struct caller caller;
+  struct no_descriptors none;
+  caller_open(&caller, loop, "127.0.0.1", gcn__sim_listen_port(sim));
+  while (gcn__sim_listen_connections(sim) == 0)
+    uv_run(loop, UV_RUN_ONCE);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0);
+  harness_take_descriptors(&none);
+  assert_int_equal(knock(fd, gcn__sim_listen_port(sim)), 0);
+  assert_true(busy(loop));
+  uv_run(loop, UV_RUN_NOWAIT);
+  assert_false(busy(loop));
+  harness_return_descriptors(&none);
+  assert_int_equal(gcn__sim_listen_connections(sim), 1);
+  caller_close(&caller);
+  while (accepted(sim) < 2)
+    uv_run(loop, UV_RUN_ONCE);
+  close(fd);
+  close_sim(loop, sim);
+}
+
 static void fails_without_a_trace(void** state) {
   uv_loop_t* loop = *state;
   struct gcn__sim_listen* sim = open_sim(loop, NULL, NULL);
@@ -464,10 +512,15 @@ static void fails_without_a_trace(void** state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      LOOP_TEST(listens_and_answers),   LOOP_TEST(listens_on_ipv6),
-      LOOP_TEST(streams_over_tls),      LOOP_TEST(resets_and_closes),
-      LOOP_TEST(keeps_its_moments),     LOOP_TEST(waits_for_slow_readers),
-      LOOP_TEST(survives_dead_peers),   LOOP_TEST(closes_with_callers_inside),
+      LOOP_TEST(listens_and_answers),
+      LOOP_TEST(listens_on_ipv6),
+      LOOP_TEST(streams_over_tls),
+      LOOP_TEST(resets_and_closes),
+      LOOP_TEST(keeps_its_moments),
+      LOOP_TEST(waits_for_slow_readers),
+      LOOP_TEST(survives_dead_peers),
+      LOOP_TEST(closes_with_callers_inside),
+      LOOP_TEST(sleeps_without_descriptors),
       LOOP_TEST(fails_without_a_trace),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
