@@ -3,8 +3,8 @@
  * Workers: that they may be terminated in every state of their clients, end by
  * themselves, stream side by side, and have their own uncaught exceptions.
  *
- * GCN_NODE_WORKERS is how many are terminated in each state; each has ten
- * clients.
+ * GCN_NODE_WORKERS is how many are terminated in each state, more than the four
+ * that come before descriptors and threads are counted; each has ten clients.
  */
 'use strict';
 
@@ -23,6 +23,8 @@ const { startSim } = require('./sim.cjs');
 const WORKERS = Number(process.env.GCN_NODE_WORKERS ?? 10);
 const CLIENTS = 10;
 const TOLD = 600;
+
+assert.ok(WORKERS > 4, 'GCN_NODE_WORKERS: a number above 4');
 
 const cleanups = [];
 let places;
