@@ -5,18 +5,19 @@
 #
 #   sh bench/peers/build.sh OUT [NAME...]
 #
-# NAME is one of the directories here, or lws-uv. Exit status: 0 if every peer
-# was either built or skipped.
+# NAME is one of the directories here, lws-uv or naive. GCN_BUILD is the build
+# directory whose Mbed TLS naive gets (the bundled one); without it the system's,
+# if that is 3.x. Exit status: 0 if every peer was either built or skipped.
 set -eu
 exec </dev/null
 
-[ $# -ge 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 1; }
+[ $# -ge 1 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
 [ $# -gt 0 ] ||
-  set -- floor uv wslay lws lws-uv beast curl gorilla ws websockets
+  set -- floor uv wslay naive lws lws-uv beast curl gorilla ws websockets
 
 CC=${CC-cc}
 CXX=${CXX-c++}
@@ -58,7 +59,27 @@ lws_peer() { # flags
 wslay_peer() { # Debian's wslay has no .pc file
   [ -e /usr/include/wslay/wslay.h ] || { skip "no wslay"; return 0; }
   version=$(dpkg-query -W -f '${Version}' libwslay-dev 2>/dev/null || :)
-  c_peer wslay/wslay.c "${version:-unknown}" -lwslay openssl libuv
+  c_peer wslay/wslay.c "${version:-unknown}" "$here/wslay/openssl.c -lwslay" \
+    openssl libuv
+}
+
+naive_peer() { # the same with Mbed TLS, and with the library's own if it can be
+  [ -e /usr/include/wslay/wslay.h ] || { skip "no wslay"; return 0; }
+  bundled=$(find "${GCN_BUILD-/nonexistent}/deps" -maxdepth 2 \
+    -name libmbedtls_bundled.a 2>/dev/null | head -n 1)
+  if [ -n "$bundled" ]; then
+    folder=$(basename "$(dirname "$bundled")")
+    sources=$here/../../deps/$folder
+    tls="-I$sources -I$sources/include $bundled -pthread"
+    tls="-DMBEDTLS_CONFIG_FILE=\"gcn_mbedtls_config.h\" $tls"
+    c_peer wslay/wslay.c "${folder#mbedtls-}, bundled" \
+      "$here/wslay/mbedtls.c -lwslay $tls" libuv
+    return 0
+  fi
+  pkg-config --exists 'mbedtls >= 3.6' 'mbedcrypto >= 3.6' ||
+    { skip "no Mbed TLS 3.6, neither bundled nor of the system"; return 0; }
+  c_peer wslay/wslay.c "$(pkg-config --modversion mbedtls)" \
+    "$here/wslay/mbedtls.c -lwslay" libuv mbedtls mbedx509 mbedcrypto
 }
 
 beast_peer() {
@@ -117,6 +138,7 @@ for name; do
     floor) c_peer floor/floor.c "" "" openssl ;;
     uv) c_peer uv/uv.c "" "" libuv ;;
     wslay) wslay_peer ;;
+    naive) naive_peer ;;
     lws) lws_peer "" ;;
     lws-uv) lws_peer -DPEER_ON_LIBUV ;;
     beast) beast_peer ;;

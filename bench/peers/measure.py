@@ -13,6 +13,7 @@ import tempfile
 import threading
 
 CANNOT_RUN = 77
+READY = '{"ready":true}\n'
 FIELDS = ('peer', 'version', 'events', 'bytes', 'cpu_us', 'startup_cpu_us',
           'maxrss_kib')
 
@@ -33,12 +34,14 @@ class Scenario:
     count: int  # events on each connection
     connections: int = 1
     rate: int = 0  # events/s in all; 0: as fast as it can
-    mode: str = 'count'  # of a reader: count, pingpong, idle
+    mode: str = 'count'  # of a reader: count, pingpong, idle, cut
     seconds_max: int = 120
+    ours: tuple = ()  # options of the library's reader
 
     @property
     def events(self):
-        return self.count * self.connections
+        once = self.count * self.connections
+        return 2 * once if self.mode == 'cut' else once
 
 
 def cpu_model(path='/proc/cpuinfo'):
@@ -76,6 +79,25 @@ def raise_files_limit():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def ports_max(path='/proc/sys/net/ipv4/ip_local_port_range'):
+    """Connections from one address to one port of another."""
+    try:
+        with open(path) as text:
+            first, last = (int(word) for word in text.read().split())
+    except (OSError, ValueError):
+        return 1 << 16
+    return last - first + 1
+
+
+def check_room(connections, files, ports):
+    if connections + 64 > files:
+        raise Skipped(f'{connections} connections need {connections + 64} '
+                      f'open files, and the hard limit is {files} (ulimit -Hn)')
+    if connections + 64 > ports:
+        raise Skipped(f'{connections} connections need as many ports, and '
+                      f'net.ipv4.ip_local_port_range has {ports}')
 
 
 def parse_line(text, scenario):
@@ -124,21 +146,20 @@ class Machine:
 
     def run(self, reader, scenario, mode, tls):
         """One run: the reader's line, and what the kernel knows of it."""
-        if scenario.connections + 64 > self.files_max:
-            raise Skipped(f'{self.files_max} open files at most')
-        with Source(self, scenario, tls) as listening:
-            return self.read(reader, scenario, mode, listening)
+        check_room(scenario.connections, self.files_max, ports_max())
+        with Source(self, scenario, tls) as source:
+            return self.read(reader, scenario, mode, source)
 
-    def read(self, reader, scenario, mode, listening):
-        args = reader + [listening['url'], listening.get('ca') or '-',
-                         str(scenario.count), str(scenario.connections), mode]
+    def read(self, reader, scenario, mode, source):
+        args = reader + [source.url, source.ca, str(scenario.count),
+                         str(scenario.connections), mode]
         with tempfile.TemporaryDirectory() as folder:
             counted = os.path.join(folder, 'perf')
             if self.perf:
                 args = ['perf', 'stat', '-x,', '-e', 'instructions:u', '-o',
                         counted, '--'] + args
             status, used, out, err = wait(
-                args, scenario.seconds_max, self.reader_core)
+                args, scenario.seconds_max, self.reader_core, source.cut)
             instructions = None
             if self.perf and os.path.exists(counted):
                 with open(counted) as text:
@@ -156,23 +177,35 @@ class Machine:
         return line
 
 
-def wait(args, seconds, core):
+def hear(pipe, ready):
+    """What a program says, but for its word that it is ready."""
+    said = []
+    with pipe:
+        for line in pipe:
+            if line == READY:
+                ready()
+            else:
+                said.append(line)
+    return ''.join(said)
+
+
+def wait(args, seconds, core, ready):
     """(exit status, rusage, stdout, stderr) of a program."""
-    with tempfile.TemporaryFile('w+') as out, \
-            tempfile.TemporaryFile('w+') as err:
-        child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=err, preexec_fn=pinned(core))
+    with tempfile.TemporaryFile('w+') as err:
+        child = subprocess.Popen(args, stdin=subprocess.DEVNULL, text=True,
+                                 stdout=subprocess.PIPE, stderr=err,
+                                 preexec_fn=pinned(core))
         timer = threading.Timer(seconds, os.kill, (child.pid, 9))
         timer.start()
         try:
+            out = hear(child.stdout, ready)
             _, status, used = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         finally:
             timer.cancel()
             timer.join()
-        out.seek(0)
         err.seek(0)
-        return child.returncode, used, out.read(), err.read()
+        return child.returncode, used, out, err.read()
 
 
 class Source:
@@ -180,10 +213,15 @@ class Source:
 
     def __init__(self, machine, scenario, tls):
         self.core = machine.source_core
+        cut = scenario.mode == 'cut'
+        # Those who connect to be cut get their event at once.
+        together = 1 if cut else scenario.connections
         self.args = machine.source + [
             '--tls' if tls else '--plain', '--size', scenario.size,
             '--count', str(scenario.count),
-            '--connections-max', str(scenario.connections)]
+            '--connections-max', str(together)]
+        if cut:
+            self.args += ['--rsa', '--stay']
         if scenario.rate:
             self.args += ['--rate', str(scenario.rate)]
         if scenario.mode in ('pingpong', 'idle'):
@@ -198,10 +236,16 @@ class Source:
         line = self.child.stdout.readline()
         timer.cancel()
         try:
-            return json.loads(line)
+            said = json.loads(line)
         except ValueError:
             self.__exit__()
             raise Failed('the source does not listen') from None
+        self.url, self.ca = said['url'], said.get('ca') or '-'
+        return self
+
+    def cut(self):
+        self.child.stdin.write('cut\n')
+        self.child.stdin.flush()
 
     def __exit__(self, *_):
         self.child.stdin.close()

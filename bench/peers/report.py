@@ -37,6 +37,10 @@ def connect_ms(line, scenario):
     return line['connect_cpu_us'] / scenario.connections / 1000
 
 
+def reconnect_ms(line, scenario):
+    return line['cpu_us'] / scenario.connections / 1000
+
+
 def process_per_event(line, _):
     """From the kernel, start and handshakes included."""
     return line['process_cpu_us'] / line['events'] if line['events'] else None
@@ -59,6 +63,7 @@ METRICS = {
     'p999': ('round trip p99.9', 'µs', field('p999_us')),
     'idle': ('memory per connection', 'KiB', per_connection),
     'connect': ('CPU per connect', 'ms', connect_ms),
+    'reconnect': ('CPU per full connect', 'ms', reconnect_ms),
     'memory': ('memory of the process', 'MiB', field('maxrss_kib', 1024)),
 }
 
@@ -67,6 +72,7 @@ SHOWN = {
     'count': ('cpu', 'process', 'instructions', 'memory'),
     'pingpong': ('p50', 'p99', 'p999', 'cpu'),
     'idle': ('idle', 'connect'),
+    'cut': ('reconnect',),
 }
 
 
@@ -186,6 +192,8 @@ GOALS = [
     Goal(2, 'TLS mix / Node ws + JSON.parse', 'tls-mix', 'ws+json', 'cpu',
          0.5),
     Goal(3, 'TLS 1 KB / libwebsockets', 'tls-1k', 'lws', 'cpu', 0.75),
+    Goal(4, 'TLS 1 KB / libuv + wslay events + Mbed TLS + cJSON', 'tls-1k',
+         'naive+json', 'cpu', 0.4),
     Goal(5, 'plain 1 KB with spans / raw read', 'plain-1k', 'floor', 'cpu', 3),
     Goal(5, 'plain 4 KB with spans / raw read', 'plain-4k', 'floor', 'cpu',
          1.7),
@@ -202,6 +210,8 @@ GOALS = [
     Goal(13, '10,000 connections / gorilla', 'fleet', 'gorilla', 'cpu', 0.6),
     Goal(13, '10,000 connections / Node ws', 'fleet', 'ws', 'cpu', 0.42),
     Goal(13, '10,000 connections / libwebsockets', 'fleet', 'lws', 'cpu', 0.2),
+    Goal(14, 'full TLS 1.3 connect, RSA chain / OpenSSL', 'connect', 'floor',
+         'reconnect', 2),
 ]
 
 
@@ -245,12 +255,12 @@ def parse_rows(text):
     return rows
 
 
-def replace_between(text, block):
+def replace_between(text, block, first=BEGIN, last=END):
     """`text` with `block` between the markers, which are added if need be."""
-    block = f'{BEGIN}\n{block.strip()}\n{END}'
-    begin, end = text.find(BEGIN), text.find(END)
+    block = f'{first}\n{block.strip()}\n{last}'
+    begin, end = text.find(first), text.find(last)
     if begin < 0 and end < 0:
         return f'{text.rstrip()}\n\n{block}\n'
     if begin < 0 or end < begin:
         raise ValueError('one marker without the other')
-    return text[:begin] + block + text[end + len(END):]
+    return text[:begin] + block + text[end + len(last):]

@@ -22,19 +22,21 @@ BASELINE = os.path.join(os.path.dirname(HERE), 'baseline.md')
 SETUP = os.path.join(HERE, 'setup.sh')
 BUILD = os.path.join(HERE, 'build.sh')
 
-READERS = ['floor', 'wslay', 'wslay+json', 'lws', 'lws-uv', 'beast', 'curl',
-           'gorilla', 'gorilla+json', 'ws', 'ws+json', 'websockets',
-           'websockets+json']
-TRIPPERS = ['floor', 'wslay', 'lws', 'beast', 'curl', 'gorilla', 'ws',
+READERS = ['floor', 'wslay', 'wslay+json', 'naive', 'naive+json', 'lws',
+           'lws-uv', 'beast', 'curl', 'gorilla', 'gorilla+json', 'ws',
+           'ws+json', 'websockets', 'websockets+json']
+TRIPPERS = ['floor', 'wslay', 'naive', 'lws', 'beast', 'curl', 'gorilla', 'ws',
             'websockets']
-HOLDERS = ['wslay', 'lws', 'beast', 'curl', 'gorilla', 'ws', 'websockets']
+HOLDERS = ['wslay', 'naive', 'lws', 'beast', 'curl', 'gorilla', 'ws',
+           'websockets']
 FLEETS = ['uv', 'gorilla', 'ws', 'lws', 'lws-uv']
 PLAIN_ONLY = {'uv'}
 
 NOTES = """\
 CPU per event is user and system time of the reader's process from the moment
 all its connections are open to the last event; of the process, from start to
-end. Ratio: gcnotify / peer, of each pair of runs. gcnotify checks UTF-8 and
+end. Ratio: gcnotify / peer, of each pair of runs. naive is wslay with Mbed TLS,
+the same as gcnotify's, in OpenSSL's place. gcnotify checks UTF-8 and
 finds topic, correlation id and body of every event in every row; floor and uv
 only count frames, lws, curl and gorilla check no UTF-8, the others do. A peer
 with +json parses each event: C by cJSON, the others by their own means.
@@ -55,10 +57,12 @@ SCENARIOS = [
     [Scenario('pingpong-tls', True, '1024', 20000, mode='pingpong'), TRIPPERS],
     [Scenario('pingpong-plain', False, '1024', 20000, mode='pingpong'),
      TRIPPERS],
+    [Scenario('connect', True, '1024', 1, connections=200, mode='cut',
+              ours=('--full', '--plain-api', '--tell', '--hasty')), ['floor']],
     [Scenario('idle', True, '1024', 0, connections=1000, mode='idle'),
      HOLDERS],
     [Scenario('fleet', True, '1024', 20, connections=10000, rate=20000,
-              seconds_max=900), FLEETS],
+              seconds_max=900, ours=('--plain-api',)), FLEETS],
 ]
 
 
@@ -134,8 +138,9 @@ def compare(machine, library, scenario, peer, args):
         tls = scenario.tls and peer not in PLAIN_ONLY
         while True:
             ours = machine.run(
-                library + ['--for', f'{scenario.seconds_max}s'], scenario,
-                scenario.mode, scenario.tls)
+                library + ['--for', f'{scenario.seconds_max}s',
+                           *scenario.ours], scenario, scenario.mode,
+                scenario.tls)
             theirs = machine.run(command, scenario, variant or scenario.mode,
                                  tls)
             result.pairs.append((ours, theirs))
@@ -191,7 +196,9 @@ def prepare(args):
     if args.install:
         subprocess.run(['sh', SETUP], check=True, stdin=subprocess.DEVNULL)
     if args.build or args.install:
+        build = os.path.dirname(os.path.abspath(args.gcn))
         subprocess.run(['sh', BUILD, args.out], check=True,
+                       env={**os.environ, 'GCN_BUILD': build},
                        stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 

@@ -167,7 +167,7 @@ class Goals(unittest.TestCase):
 
     def test_rows(self):
         self.assertEqual(report.parse_rows('2,13'), {2, 13})
-        for text in ('4', '2,99', 'x', ''):
+        for text in ('6', '2,99', 'x', ''):
             with self.assertRaises(ValueError):
                 report.parse_rows(text)
 
@@ -211,7 +211,9 @@ SOURCE = '''
         log.write('source ' + ' '.join(sys.argv[1:]) + chr(10))
     print(json.dumps({'port': 1, 'ca': '/ca', 'url': 'wss://h:1/'}),
           flush=True)
-    sys.stdin.read()
+    for word in sys.stdin:
+        with open(LOG, 'a') as log:
+            log.write('heard ' + word)
 '''
 
 READER = '''
@@ -222,6 +224,10 @@ READER = '''
         print('no such library', file=sys.stderr)
         sys.exit(77)
     events = int(sys.argv[-3]) * int(sys.argv[-2])
+    if sys.argv[-1] == 'cut':
+        events *= 2
+    if '--tell' in sys.argv:
+        print('{"ready":true}', flush=True)
     if NAME == 'loser':
         events -= 1
     print(json.dumps({'peer': NAME, 'version': '3', 'events': events,
@@ -289,6 +295,21 @@ class Pairs(unittest.TestCase):
         self.compare('peer', '--pairs', '1', scenario=IDLE)
         self.assertIn('--pingpong', self.called()[-2])
 
+    def test_who_is_to_be_cut_is_cut_once_it_is_ready(self):
+        self.script('peer', READER)
+        cut = measure.Scenario('connect', True, '1024', 1, connections=7,
+                               mode='cut', ours=('--full', '--tell'))
+        result = self.compare('peer', '--pairs', '1', scenario=cut)
+        self.assertEqual(result.failed, '')
+        source = ('source --tls --size 1024 --count 1 --connections-max 1 '
+                  '--rsa --stay')
+        self.assertEqual(self.called(), [
+            source,
+            'library --for 120s --full --tell wss://h:1/ /ca 1 7 cut',
+            'heard cut', source, 'peer wss://h:1/ /ca 1 7 cut'])
+        self.assertEqual(
+            report.figures(result.pairs, cut, 'reconnect').ratios, [1])
+
     def test_who_cannot_run_is_skipped_with_the_last_word(self):
         self.script('none', READER)
         self.assertEqual(self.compare('none').skipped, 'no such library')
@@ -307,6 +328,16 @@ class Pairs(unittest.TestCase):
         self.machine.files_max = 100
         many = measure.Scenario('x', True, '1', 1, connections=99)
         self.assertIn('open files', self.compare('peer', scenario=many).skipped)
+
+    def test_too_few_ports(self):
+        measure.check_room(10000, 20000, 28232)
+        for room in ((10000, 20000, 10000), (10000, 10000, 28232)):
+            with self.assertRaises(measure.Skipped):
+                measure.check_room(*room)
+        with tempfile.NamedTemporaryFile('w') as text:
+            text.write('32768\t60999\n')
+            text.flush()
+            self.assertEqual(measure.ports_max(text.name), 28232)
 
     def test_who_hangs_is_ended(self):
         self.script('peer', 'import time\ntime.sleep(60)\n')
@@ -333,7 +364,7 @@ class Selection(unittest.TestCase):
 
     def test_unknown_names_end_it(self):
         for more in (['--peers', 'nobody'], ['--scenarios', 'nothing'],
-                     ['--rows', '4']):
+                     ['--rows', '6']):
             with self.assertRaises(SystemExit), \
                     contextlib.redirect_stderr(io.StringIO()):
                 self.select(*more)

@@ -113,7 +113,7 @@ int gcn__child_start(struct gcn__child* child, uv_loop_t* loop,
 }
 
 void gcn__child_say(struct gcn__child* child, const char* text) {
-  char copy[16];
+  char copy[64];
   int size = snprintf(copy, sizeof copy, "%s", text);
   uv_buf_t buf = uv_buf_init(copy, (unsigned)size);
   if (child->running) uv_try_write((uv_stream_t*)&child->in, &buf, 1);

@@ -27,6 +27,7 @@ enum {
   OPTION_PLAIN_API,
   OPTION_HASTY,
   OPTION_RECORDERLESS,
+  OPTION_SHALLOW,
   OPTION_TELL,
   OPTION_FOR,
 };
@@ -47,14 +48,16 @@ static const char usage[] =
     "  URL             as the source prints it\n"
     "  CA              a PEM file; \"-\" for ws://\n"
     "  COUNT           events of each connection\n"
-    "  MODE            count, json (the same), pingpong, idle, cold, cut\n"
+    "  MODE            count, json (the same), pingpong, idle, cold, cut,\n"
+    "                  move\n"
     "\n"
     "      --reader NAME   library (the default), raw, uv\n"
     "      --full          no handshake is resumed\n"
     "      --tls12         raw and uv: TLS 1.2\n"
     "      --plain-api     library: only the stream is encrypted\n"
-    "      --hasty         library: no wait before it comes back\n"
+    "      --hasty         library: no wait before it comes back or moves\n"
     "      --no-recorder   library: without the flight recorder\n"
+    "      --shallow       library: bodies are not checked\n"
     "      --tell          a line when all are open\n"
     "      --for TIME      give up then [120s]\n"
     "  -h, --help\n";
@@ -67,6 +70,7 @@ static const struct gcn__arg table[] = {
     {0, false, OPTION_PLAIN_API, "plain-api"},
     {0, false, OPTION_HASTY, "hasty"},
     {0, false, OPTION_RECORDERLESS, "no-recorder"},
+    {0, false, OPTION_SHALLOW, "shallow"},
     {0, false, OPTION_TELL, "tell"},
     {0, true, OPTION_FOR, "for"},
 };
@@ -94,6 +98,7 @@ static const char* read_option(struct gcn__bench_plan* plan, int id,
   case OPTION_PLAIN_API: plan->plain_api = true; break;
   case OPTION_HASTY: plan->hasty = true; break;
   case OPTION_RECORDERLESS: plan->recorderless = true; break;
+  case OPTION_SHALLOW: plan->shallow = true; break;
   case OPTION_TELL: plan->tell = true; break;
   case OPTION_READER:
     if (!read_reader(plan, value)) return "--reader is library, raw or uv";
@@ -116,6 +121,7 @@ static const char* read_mode(struct gcn__bench_plan* plan, const char* text) {
       {"count", GCN__BENCH_COUNT}, {"json", GCN__BENCH_COUNT},
       {"idle", GCN__BENCH_IDLE},   {"pingpong", GCN__BENCH_PINGPONG},
       {"cold", GCN__BENCH_COLD},   {"cut", GCN__BENCH_CUT},
+      {"move", GCN__BENCH_MOVE},
   };
   for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
     plan->mode = modes[i].mode;
@@ -149,8 +155,12 @@ static const char* read_words(struct gcn__bench_plan* plan,
   const char* problem = read_mode(plan, words->text[4]);
   if (problem == NULL) problem = read_url(plan, words->text[0]);
   if (problem != NULL) return problem;
-  bool counts =
-      plan->mode == GCN__BENCH_COUNT || plan->mode == GCN__BENCH_PINGPONG;
+  bool counts = plan->mode == GCN__BENCH_COUNT ||
+                plan->mode == GCN__BENCH_PINGPONG ||
+                plan->mode == GCN__BENCH_MOVE;
+  if (plan->mode == GCN__BENCH_MOVE && plan->connections > 1) {
+    return "CONNECTIONS is more than 1";
+  }
   return counts && plan->count == 0 ? "COUNT is 0" : NULL;
 }
 

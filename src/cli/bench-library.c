@@ -21,6 +21,7 @@
 enum {
   WINDOW = 16, /* clients that are started at a time */
   SETTLE_MS = 200,
+  LATENCY_MS = 500, /* more than any delay line here has */
   URL_SIZE = 64,
   ID_SIZE = 24,
 };
@@ -53,6 +54,11 @@ struct fleet {
   bool open;
   bool ended;
   int code;
+  bool* told; /* of each number; NULL: they have none */
+  uint64_t doubled;
+  uint64_t outage_ns;
+  double tls_full; /* handshakes */
+  double tls_resumed;
   uint64_t turn_ns; /* CPU time when the turn began */
   uint64_t stall_ns;
   char api_url[URL_SIZE];
@@ -87,23 +93,35 @@ static void fail(struct fleet* fleet, int code, const char* what) {
   end(fleet, code);
 }
 
-static void add_handshakes(struct fleet* fleet) {
-  double full = 0;
-  double resumed = 0;
+/* `sign` -1: those that do not count, because they came before the cut. */
+static void add_handshakes(struct fleet* fleet, double sign) {
   for (uint64_t i = 0; i < fleet->plan->connections; i++) {
     gcn_stats_t stats = {.size = sizeof stats};
     gcn_client_stats(fleet->members[i].client, &stats);
-    full += (double)stats.tls_full;
-    resumed += (double)stats.tls_resumed;
+    fleet->tls_full += sign * (double)stats.tls_full;
+    fleet->tls_resumed += sign * (double)stats.tls_resumed;
   }
-  fleet->result->values[GCN__BENCH_TLS_FULL] = full;
-  fleet->result->values[GCN__BENCH_TLS_RESUMED] = resumed;
+}
+
+static void add_takeover(struct fleet* fleet) {
+  double* values = fleet->result->values;
+  gcn_stats_t stats = {.size = sizeof stats};
+  gcn_client_stats(fleet->members[0].client, &stats);
+  uint64_t once = fleet->meter.events - fleet->doubled;
+  values[GCN__BENCH_MISSED] = (double)(fleet->plan->count - once);
+  values[GCN__BENCH_DOUBLED] = (double)fleet->doubled;
+  values[GCN__BENCH_OUTAGE_MS] = (double)fleet->outage_ns / 1e6;
+  values[GCN__BENCH_GAPS] = (double)stats.gaps;
+  values[GCN__BENCH_TAKEOVERS] = (double)stats.rotations;
 }
 
 static void complete(struct fleet* fleet) {
   if (fleet->ended) return;
   gcn__bench_meter_end(&fleet->meter, fleet->result);
-  add_handshakes(fleet);
+  add_handshakes(fleet, 1);
+  fleet->result->values[GCN__BENCH_TLS_FULL] = fleet->tls_full;
+  fleet->result->values[GCN__BENCH_TLS_RESUMED] = fleet->tls_resumed;
+  if (fleet->told != NULL) add_takeover(fleet);
   if (fleet->plan->mode == GCN__BENCH_CUT) {
     fleet->result->values[GCN__BENCH_STALL] = (double)fleet->stall_ns / 1000;
   }
@@ -144,6 +162,7 @@ static bool greets(const struct fleet* fleet) {
 
 static bool has_all(const struct fleet* fleet) {
   const struct gcn__bench_plan* plan = fleet->plan;
+  if (fleet->told != NULL) return fleet->told[plan->count - 1];
   return !greets(fleet) &&
          fleet->meter.events == plan->count * plan->connections;
 }
@@ -156,6 +175,7 @@ static void begin(struct fleet* fleet) {
   for (uint64_t i = 0; i < plan->connections; i++) {
     if (plan->mode == GCN__BENCH_CUT) fleet->members[i].settled = false;
   }
+  if (plan->mode == GCN__BENCH_CUT) add_handshakes(fleet, -1);
   bool told = !plan->tell || gcn__bench_print(GCN__BENCH_READY);
   gcn__bench_meter_memory(fleet->result);
   gcn__bench_meter_open(&fleet->meter, fleet->result);
@@ -166,7 +186,7 @@ static void begin(struct fleet* fleet) {
   } else if (plan->mode == GCN__BENCH_PINGPONG) {
     kick(fleet);
   } else if (has_all(fleet)) {
-    complete(fleet); /* before the last one's topics were confirmed */
+    complete(fleet);
   }
 }
 
@@ -214,11 +234,25 @@ static void on_state(gcn_client_t* client, const gcn_transition_t* change) {
   member->streaming = streaming;
   if (streaming) {
     fleet->result->values[GCN__BENCH_STREAM_MS] = since_ms(member);
+    if (fleet->open) {
+      fleet->outage_ns += gcn__bench_now_ns() - member->lost_ns;
+    }
     settle(member);
     return;
   }
   member->lost_ns = gcn__bench_now_ns();
   member->greeted = false;
+}
+
+/* {"number":N} */
+static void note_number(struct fleet* fleet, const gcn_event_t* event) {
+  static const char prefix[] = "{\"number\":";
+  enum { DIGITS_AT = sizeof prefix - 1 };
+  if (fleet->told == NULL || event->body.size < DIGITS_AT) return;
+  uint64_t number = strtoull(event->body.data + DIGITS_AT, NULL, 10);
+  if (number == 0 || number > fleet->plan->count) return;
+  if (fleet->told[number - 1]) fleet->doubled++;
+  fleet->told[number - 1] = true;
 }
 
 static void on_event(gcn_client_t* client, const gcn_event_t* event) {
@@ -228,6 +262,7 @@ static void on_event(gcn_client_t* client, const gcn_event_t* event) {
   if (fleet->ended) return;
   fleet->meter.events++;
   fleet->meter.bytes += event->message.size;
+  note_number(fleet, event);
   if (greets(fleet)) {
     if (!member->greeted) {
       fleet->result->values[GCN__BENCH_EVENT_MS] = since_ms(member);
@@ -241,7 +276,12 @@ static void on_event(gcn_client_t* client, const gcn_event_t* event) {
     gcn__bench_meter_back(&fleet->meter, plan);
     if (!last) kick(fleet);
   }
-  if (last && fleet->open) complete(fleet);
+  if (!last) return;
+  /* A short run is over before the last one's topics were confirmed. */
+  if (fleet->open)
+    complete(fleet);
+  else
+    begin(fleet);
 }
 
 static void on_token(gcn_client_t* client, uint64_t ticket, int refused) {
@@ -265,12 +305,16 @@ static void fill_options(struct fleet* fleet, gcn_options_t* options) {
   options->no_tls_resume = plan->full;
   options->attempt_ms = plan->for_ms;
   if (plan->recorderless) options->record_size = UINT64_MAX;
-  /* Where it is not the login that is measured. */
-  if (plan->mode != GCN__BENCH_COLD) options->token_cb = on_token;
+  if (plan->shallow) options->validate = GCN_VALIDATE_SHALLOW;
+  /* Where it is not the login that is measured, and any token will do. */
+  bool logs_in = plan->mode == GCN__BENCH_COLD || plan->mode == GCN__BENCH_MOVE;
+  if (!logs_in) options->token_cb = on_token;
   if (!plan->hasty) return;
   options->retry_floor_ms = 1;
   options->retry_base_ms = 1;
   options->retry_first_ms = 1;
+  options->rotate_spread_ms = 1;
+  options->latency_ms_max = LATENCY_MS;
 }
 
 static int make_member(struct fleet* fleet, struct member* member,
@@ -332,7 +376,9 @@ int gcn__bench_library(const struct gcn__bench_plan* plan,
   snprintf(fleet.api_url, sizeof fleet.api_url, "%s://127.0.0.1:%u",
            plain ? "http" : "https", (unsigned)plan->port);
   fleet.members = calloc(plan->connections, sizeof *fleet.members);
-  bool good = fleet.members != NULL &&
+  bool numbered = plan->mode == GCN__BENCH_MOVE;
+  if (numbered) fleet.told = calloc(plan->count, sizeof *fleet.told);
+  bool good = fleet.members != NULL && (fleet.told != NULL || !numbered) &&
               gcn__bench_meter_init(&fleet.meter, plan) &&
               uv_loop_init(&fleet.loop) == 0;
   if (good) {
@@ -345,6 +391,7 @@ int gcn__bench_library(const struct gcn__bench_plan* plan,
   }
   if (fleet.kick >= 0) close(fleet.kick);
   gcn__bench_meter_deinit(&fleet.meter);
+  free(fleet.told);
   free(fleet.members);
   return fleet.code;
 }

@@ -4,7 +4,9 @@
  */
 #include "cli/bench-rows.h"
 
-#define FAST  (GCN__ARM(LIBRARY) | GCN__ARM(UV) | GCN__ARM(RAW))
+#define FAST (GCN__ARM(LIBRARY) | GCN__ARM(UV) | GCN__ARM(RAW))
+#define DEEP                                                                   \
+  (GCN__ARM(LIBRARY) | GCN__ARM(SHALLOW) | GCN__ARM(UV) | GCN__ARM(RAW))
 #define PAIR  (GCN__ARM(LIBRARY) | GCN__ARM(RAW))
 #define HELD  (GCN__ARM(LIBRARY) | GCN__ARM(LEAN) | GCN__ARM(RAW))
 #define MANY  (GCN__ARM(LIBRARY) | GCN__ARM(UV) | GCN__ARM(UV_PLAIN))
@@ -32,12 +34,18 @@
 #define COLUMNS_RTT                                                            \
   { GCN__QUANTITY_EVENT_RTT, GCN__QUANTITY_STREAM_RTT, GCN__QUANTITIES }
 
+#define COLUMNS_TAKEOVER                                                       \
+  {                                                                            \
+    GCN__QUANTITY_OUTAGE_MS, GCN__QUANTITY_MISSED, GCN__QUANTITY_DOUBLED,      \
+        GCN__QUANTITY_GAPS, GCN__QUANTITY_TAKEOVERS, GCN__QUANTITIES           \
+  }
+
 #define THROUGHPUT(variant, bytes, secure, events, slow)                       \
   {                                                                            \
     .group = "throughput", .name = variant, .size = bytes, .tls = secure,      \
     .mode = "count", .count = events, .quick_count = (events) / 20,            \
     .connections = 1, .quick_connections = 1, .repetitions = 7,                \
-    .thorough = slow, .arms = FAST, .view = COLUMNS_EVENT,                     \
+    .thorough = slow, .arms = DEEP, .view = COLUMNS_EVENT,                     \
   }
 #define LATENCY(variant, secure, slow)                                         \
   {                                                                            \
@@ -119,14 +127,33 @@ static const struct gcn__bench_row rows[] = {
     CONNECTS("handshake", "tls13-full-ecdsa", 100, 10, 5, .arms = PAIR,
              .full = true, .ecdsa = true, .thorough = true),
     CONNECTS("storm", "tls12-resumed", 10000, 50, 1, .tls12 = true,
-             .arms = ALONE),
-    CONNECTS("storm", "tls13-resumed", 10000, 50, 1, .full = false,
+             .hasty = true, .arms = ALONE),
+    CONNECTS("storm", "tls13-resumed", 10000, 50, 1, .hasty = true,
              .thorough = true, .arms = ALONE),
-    CONNECTS("storm", "tls13-full", 10000, 50, 1, .full = true,
+    CONNECTS("storm", "tls13-full", 10000, 50, 1, .full = true, .hasty = true,
+             .thorough = true, .arms = ALONE),
+    CONNECTS("storm", "tls12-patient", 10000, 50, 1, .tls12 = true,
              .thorough = true, .arms = ALONE),
     RECONNECT("cold", "cold", .full = false),
     RECONNECT("cut-tls13", "cut", .full = false),
     RECONNECT("cut-tls12", "cut", .tls12 = true, .thorough = true),
+    {
+        .group = "reconnect",
+        .name = "announced",
+        .size = "1024",
+        .tls = true,
+        .mode = "move",
+        .rate = 250,
+        .count = 2000,
+        .quick_count = 1200,
+        .connections = 1,
+        .quick_connections = 1,
+        .repetitions = 3,
+        .delay_ms = 50,
+        .hasty = true,
+        .arms = ALONE,
+        .view = COLUMNS_TAKEOVER,
+    },
 };
 
 const struct gcn__bench_row* gcn__bench_row_at(size_t index) {
@@ -184,6 +211,11 @@ double gcn__quantity_of(enum gcn__quantity which,
     return round_trips(row, values[GCN__BENCH_STREAM_MS]);
   case GCN__QUANTITY_EVENT_RTT:
     return round_trips(row, values[GCN__BENCH_EVENT_MS]);
+  case GCN__QUANTITY_OUTAGE_MS: return values[GCN__BENCH_OUTAGE_MS];
+  case GCN__QUANTITY_MISSED: return values[GCN__BENCH_MISSED];
+  case GCN__QUANTITY_DOUBLED: return values[GCN__BENCH_DOUBLED];
+  case GCN__QUANTITY_GAPS: return values[GCN__BENCH_GAPS];
+  case GCN__QUANTITY_TAKEOVERS: return values[GCN__BENCH_TAKEOVERS];
   case GCN__QUANTITIES: break;
   }
   return NAN;
@@ -195,6 +227,7 @@ static const struct {
 } arms[GCN__ARMS] = {
     [GCN__ARM_LIBRARY] = {"library", GCN__BENCH_LIBRARY},
     [GCN__ARM_LEAN] = {"library, no recorder", GCN__BENCH_LIBRARY},
+    [GCN__ARM_SHALLOW] = {"library, shallow", GCN__BENCH_LIBRARY},
     [GCN__ARM_RAW] = {"raw", GCN__BENCH_RAW},
     [GCN__ARM_UV] = {"libuv", GCN__BENCH_UV},
     [GCN__ARM_UV_PLAIN] = {"libuv, plain", GCN__BENCH_UV},

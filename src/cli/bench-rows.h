@@ -11,7 +11,8 @@
 /* Who reads in a row: a reader and how it differs from the row. */
 enum gcn__bench_arm {
   GCN__ARM_LIBRARY,
-  GCN__ARM_LEAN, /* the library without its flight recorder */
+  GCN__ARM_LEAN,    /* the library without its flight recorder */
+  GCN__ARM_SHALLOW, /* ... that does not check bodies */
   GCN__ARM_UV,
   GCN__ARM_RAW,
   GCN__ARM_UV_PLAIN, /* without TLS, whatever the row says */
@@ -37,7 +38,12 @@ enum gcn__bench_arm {
   X(STALL_MS, "longest_turn_ms", "longest turn", "ms", 2)                      \
   X(RESUMED, "resumed", "resumed", "", 0)                                      \
   X(STREAM_RTT, "round_trips_to_stream", "RTTs to stream", "", 2)              \
-  X(EVENT_RTT, "round_trips_to_event", "RTTs to event", "", 2)
+  X(EVENT_RTT, "round_trips_to_event", "RTTs to event", "", 2)                 \
+  X(OUTAGE_MS, "outage_ms", "without stream", "ms", 1)                         \
+  X(MISSED, "missed", "missed", "", 0)                                         \
+  X(DOUBLED, "doubled", "doubled", "", 0)                                      \
+  X(GAPS, "gaps", "gaps told", "", 0)                                          \
+  X(TAKEOVERS, "takeovers", "take-overs", "", 0)
 
 enum gcn__quantity {
 #define GCN__QUANTITY_ENUM(constant, name, title, unit, digits)                \

@@ -27,11 +27,13 @@ enum {
   OPTION_JSON,
   OPTION_LIST,
   OPTION_REPETITIONS,
+  OPTION_CONNECTIONS,
 };
 
 enum {
   WORDS_MAX = 32,
   PATH_SIZE = 4096,
+  CONNECTIONS_MAX = 100000,
   QUICK_FOR_MS = 20000,
   FOR_MS = 600000,
 };
@@ -48,6 +50,7 @@ static const char usage[] =
     "      --quick          few events, once: that everything works\n"
     "      --json           one JSON object per case and reader\n"
     "      --repetitions N  of each case [1 to 7, by case]\n"
+    "      --connections N  of cases with many [50 to 10,000, by case]\n"
     "      --list           the cases\n"
     "  -h, --help\n"
     "\n"
@@ -60,6 +63,7 @@ static const struct gcn__arg table[] = {
     {0, false, OPTION_JSON, "json"},
     {0, false, OPTION_LIST, "list"},
     {0, true, OPTION_REPETITIONS, "repetitions"},
+    {0, true, OPTION_CONNECTIONS, "connections"},
 };
 
 struct run {
@@ -68,9 +72,10 @@ struct run {
   bool json;
   bool list;
   uint64_t repetitions; /* 0: by case */
+  uint64_t connections; /* 0: by case */
   const char* words[WORDS_MAX];
   size_t word_count;
-  const char* group; /* whose title has been printed */
+  const struct gcn__bench_row* titled; /* the last one with a title */
   struct gcn__bench_identity identity;
   char malloc_path[PATH_SIZE]; /* "": none */
   struct gcn__console console;
@@ -119,6 +124,21 @@ static const char* read_word(struct run* run, const char* word) {
   return NULL;
 }
 
+static const char* read_number(struct run* run, int id, const char* value) {
+  uint64_t number = 0;
+  bool good = gcn__text_number(value, &number) && number > 0;
+  if (id == OPTION_REPETITIONS) {
+    run->repetitions = number;
+    return good && number <= GCN__BENCH_REPETITIONS_MAX
+               ? NULL
+               : "--repetitions is between 1 and 25";
+  }
+  run->connections = number;
+  return good && number <= CONNECTIONS_MAX
+             ? NULL
+             : "--connections is between 1 and 100000";
+}
+
 static const char* parse(struct run* run, struct gcn__args* args) {
   for (;;) {
     int id = gcn__args_next(args);
@@ -131,12 +151,7 @@ static const char* parse(struct run* run, struct gcn__args* args) {
     case OPTION_JSON: run->json = true; break;
     case OPTION_LIST: run->list = true; break;
     case OPTION_REPETITIONS:
-      if (!gcn__text_number(args->value, &run->repetitions) ||
-          run->repetitions == 0 ||
-          run->repetitions > GCN__BENCH_REPETITIONS_MAX) {
-        return "--repetitions is between 1 and 25";
-      }
-      break;
+    case OPTION_CONNECTIONS: problem = read_number(run, id, args->value); break;
     default: problem = read_word(run, args->value);
     }
     if (problem != NULL) return problem;
@@ -187,6 +202,7 @@ static int take_turns(struct run* run, struct gcn__bench_tally* tally,
         .row = row,
         .arm = (enum gcn__bench_arm)i,
         .quick = run->quick,
+        .connections = run->connections,
         .identity_dir = run->identity.dir,
         .malloc_path = run->malloc_path[0] == '\0' ? NULL : run->malloc_path,
         .for_ms = run->quick ? QUICK_FOR_MS : FOR_MS,
@@ -204,9 +220,12 @@ static int take_turns(struct run* run, struct gcn__bench_tally* tally,
 
 static bool print(struct run* run, const struct gcn__bench_tally* tally) {
   if (run->json) return gcn__bench_print_json(tally);
-  bool fresh = run->group == NULL || strcmp(run->group, tally->row->group) != 0;
-  if (fresh && !gcn__bench_print_title(tally->row)) return false;
-  run->group = tally->row->group;
+  const struct gcn__bench_row* row = tally->row;
+  bool alike = run->titled != NULL &&
+               strcmp(run->titled->group, row->group) == 0 &&
+               memcmp(run->titled->view, row->view, sizeof row->view) == 0;
+  if (!alike && !gcn__bench_print_title(row)) return false;
+  run->titled = row;
   return gcn__bench_print_row(tally);
 }
 

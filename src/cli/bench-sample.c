@@ -20,6 +20,8 @@
 
 enum { SIGNALS = 2, URL_SIZE = 128, GRACE_MS = 3000, HURRY_MS = 5000 };
 
+enum { CHILD_WORD_SIZE = 48 };
+
 struct sample {
   const struct gcn__bench_job* job;
   struct gcn__console* console;
@@ -37,7 +39,9 @@ struct sample {
 };
 
 uint64_t gcn__bench_job_connections(const struct gcn__bench_job* job) {
-  return job->quick ? job->row->quick_connections : job->row->connections;
+  const struct gcn__bench_row* row = job->row;
+  if (job->connections > 0 && row->connections > 1) return job->connections;
+  return job->quick ? row->quick_connections : row->connections;
 }
 
 uint64_t gcn__bench_job_count(const struct gcn__bench_job* job) {
@@ -150,6 +154,7 @@ static void add_plan(struct gcn__child_args* args,
   if (row->plain_api) gcn__child_arg(args, "--plain-api");
   if (row->hasty) gcn__child_arg(args, "--hasty");
   if (job->arm == GCN__ARM_LEAN) gcn__child_arg(args, "--no-recorder");
+  if (job->arm == GCN__ARM_SHALLOW) gcn__child_arg(args, "--shallow");
 }
 
 static int start_reader(struct sample* sample, const char* url,
@@ -160,7 +165,7 @@ static int start_reader(struct sample* sample, const char* url,
   gcn__child_arg(&args, "bench");
   gcn__child_arg(&args, "drive");
   add_plan(&args, job);
-  bool tells = is_mode(sample, "count") ||
+  bool tells = is_mode(sample, "count") || is_mode(sample, "move") ||
                (is_mode(sample, "cut") &&
                 gcn__bench_arm_reader(job->arm) == GCN__BENCH_LIBRARY);
   if (tells) gcn__child_arg(&args, "--tell");
@@ -202,6 +207,11 @@ static void on_source_line(struct gcn__child* child, struct gcn__span line) {
               !sample->reader.open && !sample->dismissed;
   uint16_t port = (uint16_t)number;
   int error = good ? lay_line(sample, &port) : UV_EPROTO;
+  if (sample->line != NULL && is_mode(sample, "move")) {
+    char behind[CHILD_WORD_SIZE];
+    snprintf(behind, sizeof behind, "behind 127.0.0.1:%u\n", (unsigned)port);
+    gcn__child_say(&sample->source, behind);
+  }
   struct gcn__span ca = gcn__json_member(json, "ca");
   snprintf(url, sizeof url, "%s://127.0.0.1:%u/bench/stream",
            is_secure(sample->job) ? "wss" : "ws", (unsigned)port);
@@ -216,7 +226,9 @@ static int start_source(struct sample* sample) {
   const struct gcn__bench_job* job = sample->job;
   const struct gcn__bench_row* row = job->row;
   struct gcn__child_args args = {.count = 0};
-  bool lasting = !is_mode(sample, "count") && !is_mode(sample, "pingpong");
+  bool moves = is_mode(sample, "move");
+  bool lasting =
+      !is_mode(sample, "count") && !is_mode(sample, "pingpong") && !moves;
   gcn__child_arg(&args, "gcn");
   gcn__child_arg(&args, "bench");
   gcn__child_arg(&args, "source");
@@ -233,6 +245,7 @@ static int start_source(struct sample* sample) {
     gcn__child_arg(&args, "--hold");
   }
   if (lasting) gcn__child_arg(&args, "--stay");
+  if (moves) gcn__child_arg(&args, "--service");
   sample->source.line = on_source_line;
   sample->source.ended = on_source_ended;
   sample->source.ctx = sample;

@@ -12,6 +12,7 @@ struct gcn__bench_job {
   const struct gcn__bench_row* row;
   enum gcn__bench_arm arm;
   bool quick;
+  uint64_t connections; /* in place of the row's; 0: as it says */
   const char* identity_dir;
   const char* malloc_path; /* a counting malloc to be loaded; NULL: none */
   uint64_t for_ms;

@@ -2,8 +2,9 @@
 /*
  * `gcn bench source`: the source in a process of its own.
  *
- * It says where it listens in one line of JSON, obeys the words "go" and "cut"
- * on standard input, if that is a pipe, and ends with it, or on a signal.
+ * It says where it listens in one line of JSON, obeys the words "go", "cut" and
+ * "behind" on standard input, if that is a pipe, and ends with it, or on a
+ * signal.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "cli/args.h"
 #include "cli/bench-identity.h"
 #include "cli/bench-measure.h"
+#include "cli/bench-service.h"
 #include "cli/cli.h"
 #include "cli/text.h"
 #include "gcnotify.h"
@@ -36,9 +38,10 @@ enum {
   OPTION_IDENTITY,
   OPTION_HOLD,
   OPTION_STAY,
+  OPTION_SERVICE,
 };
 
-enum { SIGNALS = 2, WORD_SIZE = 16, LINE_SIZE = 512, BATCH_MAX = 1024 };
+enum { SIGNALS = 2, WORD_SIZE = 64, LINE_SIZE = 512, BATCH_MAX = 1024 };
 
 static const char usage[] =
     "Usage: gcn bench source [OPTION]...\n"
@@ -58,10 +61,16 @@ static const char usage[] =
     "      --identity DIR        certificates that are there already\n"
     "      --hold                begin at the line \"go\" on standard input\n"
     "      --stay                no Close after the last event\n"
+    "      --service             the simulator, with --count numbered events\n"
+    "                            at --rate from \"go\" on; after an eighth of\n"
+    "                            them it announces that the stream will close\n"
     "  -h, --help\n"
     "\n"
-    "The line \"cut\" on standard input resets all streams.  Where that is no\n"
-    "pipe, only a signal ends it.\n";
+    "The line \"cut\" on standard input resets all streams, \"behind "
+    "HOST:PORT\"\n"
+    "tells a service what stands in front of it.  Where that is no pipe, only "
+    "a\n"
+    "signal ends it.\n";
 
 static const struct gcn__arg table[] = {
     {'h', false, OPTION_HELP, "help"},
@@ -78,6 +87,7 @@ static const struct gcn__arg table[] = {
     {0, true, OPTION_IDENTITY, "identity"},
     {0, false, OPTION_HOLD, "hold"},
     {0, false, OPTION_STAY, "stay"},
+    {0, false, OPTION_SERVICE, "service"},
 };
 
 struct run {
@@ -85,6 +95,7 @@ struct run {
   bool secure;
   bool tls12;
   bool rsa;
+  bool serves; /* as the simulator does */
   bool help;
   const char* identity_dir;
   struct gcn__bench_identity identity;
@@ -92,7 +103,9 @@ struct run {
   uv_loop_t loop;
   uv_signal_t signals[SIGNALS];
   uv_pipe_t input;
-  struct gcn__source* source; /* NULL: closed */
+  struct gcn__source* source; /* NULL: closed, or a service */
+  struct gcn__tls_config* service_tls;
+  struct gcn__bench_service* service; /* NULL: closed, or a source */
   bool ending;
   char word[WORD_SIZE];
   size_t word_size;
@@ -107,7 +120,9 @@ static void end(struct run* run) {
     uv_close((uv_handle_t*)&run->signals[i], NULL);
   uv_close((uv_handle_t*)&run->input, NULL);
   if (run->source != NULL) gcn__source_close(run->source, NULL, NULL);
+  if (run->service != NULL) gcn__bench_service_close(run->service);
   run->source = NULL;
+  run->service = NULL;
 }
 
 static void on_signal(uv_signal_t* handle, int signal) {
@@ -115,9 +130,20 @@ static void on_signal(uv_signal_t* handle, int signal) {
   end(handle->data);
 }
 
+static void obey_service(struct run* run) {
+  static const char behind[] = "behind ";
+  if (strcmp(run->word, "go") == 0) gcn__bench_service_go(run->service);
+  if (strncmp(run->word, behind, sizeof behind - 1) != 0) return;
+  gcn__bench_service_behind(run->service, run->word + sizeof behind - 1);
+}
+
 static void obey(struct run* run) {
   run->word[run->word_size] = '\0';
   run->word_size = 0;
+  if (run->serves) {
+    obey_service(run);
+    return;
+  }
   if (strcmp(run->word, "go") == 0) gcn__source_go(run->source);
   if (strcmp(run->word, "cut") == 0) gcn__source_cut(run->source);
 }
@@ -176,6 +202,7 @@ static const char* read_option(struct run* run, int id, const char* value) {
   case OPTION_IDENTITY: run->identity_dir = value; return NULL;
   case OPTION_HOLD: run->options.hold = true; return NULL;
   case OPTION_STAY: run->options.stay = true; return NULL;
+  case OPTION_SERVICE: run->serves = true; return NULL;
   case GCN__ARGS_WORD: return "no words are expected";
   default: return read_number(run, id, value);
   }
@@ -191,10 +218,23 @@ static const char* parse(struct run* run, struct gcn__args* args) {
   }
 }
 
+static const char* check(const struct run* run) {
+  bool paced = run->options.count > 0 && run->options.rate > 0;
+  return run->serves && !paced ? "--service needs --count and --rate" : NULL;
+}
+
 static bool complain(struct run* run, const char* what, int error) {
   gcn__console_say(&run->console, GCN__CONSOLE_ERROR, "%s: %s", what,
                    gcn_strerror(error));
   return false;
+}
+
+static bool make_service_tls(struct run* run) {
+  char text[GCN__TLS_TEXT_SIZE];
+  int error = gcn__tls_config_server(
+      &gcn__mem_libc, gcn__span_str(run->identity.chain),
+      gcn__span_str(run->identity.key), &run->service_tls, text);
+  return error == 0 || complain(run, "no TLS", error);
 }
 
 static bool make_tls(struct run* run) {
@@ -203,6 +243,7 @@ static bool make_tls(struct run* run) {
                   ? gcn__bench_identity_load(&run->identity, run->identity_dir)
                   : gcn__bench_identity_make(&run->identity, run->rsa);
   if (error != 0) return complain(run, "no certificate", error);
+  if (run->serves) return make_service_tls(run);
   const struct gcn__simtls_options tls = {
       .tls12 = run->tls12,
       .resume = true,
@@ -222,6 +263,18 @@ static int open_input(struct run* run) {
   return uv_read_start((uv_stream_t*)&run->input, on_alloc, on_input);
 }
 
+static int open_source(struct run* run) {
+  if (!run->serves) {
+    return gcn__source_new(&run->loop, &run->options, &run->source);
+  }
+  const struct gcn__bench_service_options options = {
+      .tls = run->service_tls,
+      .count = run->options.count,
+      .rate = run->options.rate,
+  };
+  return gcn__bench_service_new(&run->loop, &options, &run->service);
+}
+
 static bool open_handles(struct run* run) {
   static const int numbers[SIGNALS] = {SIGINT, SIGTERM};
   int error = 0;
@@ -235,7 +288,7 @@ static bool open_handles(struct run* run) {
   for (int i = 0; i < SIGNALS; i++)
     uv_signal_start(&run->signals[i], on_signal, numbers[i]);
   gcn__bench_hold_signals(false);
-  error = gcn__source_new(&run->loop, &run->options, &run->source);
+  error = open_source(run);
   if (error == 0) error = open_input(run);
   if (error == 0) return true;
   end(run);
@@ -244,7 +297,8 @@ static bool open_handles(struct run* run) {
 
 static bool announce(const struct run* run) {
   char line[LINE_SIZE];
-  unsigned port = gcn__source_port(run->source);
+  unsigned port = run->serves ? gcn__bench_service_port(run->service)
+                              : gcn__source_port(run->source);
   snprintf(line, sizeof line,
            "{\"port\":%u,\"ca\":\"%s\","
            "\"url\":\"%s://127.0.0.1:%u/bench/stream\"}\n",
@@ -273,6 +327,7 @@ int gcn__bench_source(int argc, char** argv) {
   struct gcn__args args;
   gcn__args_init(&args, argc, argv, table, sizeof table / sizeof table[0]);
   const char* problem = parse(&run, &args);
+  if (problem == NULL && !run.help) problem = check(&run);
   if (problem != NULL) {
     gcn__console_say(&run.console, GCN__CONSOLE_ERROR,
                      "%s; try 'gcn bench source --help'", problem);
@@ -286,6 +341,7 @@ int gcn__bench_source(int argc, char** argv) {
       gcn__bench_files(run.options.wanted, &run.console) && make_tls(&run);
   int code = good ? serve(&run) : GCN__EXIT_FAILURE;
   gcn__simtls_config_free(run.options.tls);
+  gcn__tls_config_release(run.service_tls);
   gcn__bench_identity_drop(&run.identity);
   gcn__bench_hold_signals(false);
   return code;

@@ -41,7 +41,12 @@
   X(TLS_FULL, "tls_full")                                                      \
   X(TLS_RESUMED, "tls_resumed")                                                \
   X(STREAM_MS, "stream_ms") /* from start or cut to the open stream */         \
-  X(EVENT_MS, "event_ms")   /* ... to the first event */
+  X(EVENT_MS, "event_ms")   /* ... to the first event */                       \
+  X(MISSED, "missed")       /* events that were sent and never told */         \
+  X(DOUBLED, "doubled")     /* ... told more than once */                      \
+  X(GAPS, "gaps")           /* that were told */                               \
+  X(OUTAGE_MS, "outage_ms") /* time without a stream */                        \
+  X(TAKEOVERS, "takeovers") /* a successor served, then the old one went */
 
 enum gcn__bench_metric {
 #define GCN__BENCH_METRIC_ENUM(constant, name) GCN__BENCH_##constant,
@@ -62,6 +67,7 @@ enum gcn__bench_mode {
   GCN__BENCH_IDLE,     /* be open */
   GCN__BENCH_COLD,     /* from nothing to the first event */
   GCN__BENCH_CUT,      /* be cut, and come back */
+  GCN__BENCH_MOVE,     /* be told that the socket will close */
 };
 
 enum gcn__bench_reader {
@@ -86,6 +92,7 @@ struct gcn__bench_plan {
   bool plain_api;    /* library: only the stream is encrypted */
   bool hasty;        /* library: no wait before it comes back */
   bool recorderless; /* library: without a flight recorder */
+  bool shallow;      /* library: bodies are not checked */
   bool tell;         /* a line when all are open, and wait for events */
   uint64_t for_ms;
 };

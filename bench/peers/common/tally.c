@@ -64,11 +64,12 @@ static long memory_kib(const char* name) {
 }
 
 static enum tally_mode mode_of(const char* name) {
-  static const char* const names[] = {"count", "json", "pingpong", "idle"};
+  static const char* const names[] = {"count", "json", "pingpong", "idle",
+                                      "cut"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (strcmp(name, names[i]) == 0) return (enum tally_mode)i;
   }
-  tally_die(2, "the mode is count, json, pingpong or idle");
+  tally_die(2, "the mode is count, json, pingpong, idle or cut");
   return TALLY_COUNT;
 }
 
@@ -107,6 +108,7 @@ void tally_start(void) {
 }
 
 bool tally_open(void) {
+  if (tally.open == tally.plan.connections) return true;
   tally.open++;
   if (tally.open < tally.plan.connections) return false;
   tally.events_open = tally.events;
@@ -118,10 +120,18 @@ void tally_sent(void) {
   tally.sent_ns = now_ns();
 }
 
-bool tally_done(void) {
+static uint64_t wanted(void) {
   const struct tally_plan* plan = &tally.plan;
-  return plan->mode != TALLY_IDLE &&
-         tally.events >= plan->count * plan->connections;
+  uint64_t once = plan->count * plan->connections;
+  return plan->mode == TALLY_CUT ? 2 * once : once;
+}
+
+bool tally_done(void) {
+  return tally.plan.mode != TALLY_IDLE && tally.events >= wanted();
+}
+
+uint64_t tally_events(void) {
+  return tally.events;
 }
 
 static void parse(const void* data, size_t size) {
@@ -162,8 +172,7 @@ static void print_round_trips(void) {
 static bool complete(void) {
   const struct tally_plan* plan = &tally.plan;
   if (tally.open != plan->connections) return false;
-  return plan->mode == TALLY_IDLE ||
-         tally.events == plan->count * plan->connections;
+  return plan->mode == TALLY_IDLE || tally.events == wanted();
 }
 
 /* No event came after all connections were open: there is nothing to say. */

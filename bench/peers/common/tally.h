@@ -21,7 +21,13 @@
 extern "C" {
 #endif
 
-enum tally_mode { TALLY_COUNT, TALLY_JSON, TALLY_PINGPONG, TALLY_IDLE };
+enum tally_mode {
+  TALLY_COUNT,
+  TALLY_JSON,
+  TALLY_PINGPONG,
+  TALLY_IDLE,
+  TALLY_CUT, /* each connection twice, for its events: the second is counted */
+};
 
 enum {
   TALLY_WINDOW = 16,     /* connections that a peer opens at a time */
@@ -56,6 +62,7 @@ void tally_sent(void);
 void tally_event(const void* data, size_t size);
 /* True: every event is here; in TALLY_IDLE never. */
 bool tally_done(void);
+uint64_t tally_events(void);
 /* Prints what was counted; the exit status. */
 int tally_leave(const char* peer, const char* version);
 /* Ends the program with `status`, saying `what` on stderr. */

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wslay's event API over OpenSSL on a libuv loop: what one composes who has
- * these three.  wslay validates UTF-8 and hands out whole messages; OpenSSL
+ * wslay's event API over OpenSSL or Mbed TLS on a libuv loop: what one composes
+ * who has these three.  wslay validates UTF-8 and hands out whole messages; TLS
  * reads the socket that uv_poll watches.
  */
 #include "common/wire.h"
+#include "wslay/secure.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/rand.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
 #include <wslay/wslay.h>
@@ -20,7 +19,7 @@
 struct stream {
   int fd;
   uv_poll_t poll;
-  SSL* ssl;                       /* NULL: plain */
+  struct secure* secure;          /* NULL: plain */
   wslay_event_context_ptr events; /* NULL: not upgraded */
   bool asked;                     /* for the upgrade */
   size_t head_size;               /* of the answer, so far */
@@ -30,7 +29,6 @@ struct stream {
 static struct {
   const struct tally_plan* plan;
   struct sockaddr_in address;
-  SSL_CTX* tls;
   uv_timer_t settle;
   unsigned dialled;
 } run;
@@ -43,18 +41,15 @@ static void check(int error) {
 
 /* Bytes; 0: none at present; -1: the connection is of no use any more. */
 static ssize_t get(struct stream* stream, void* data, size_t size) {
-  if (stream->ssl == NULL) {
-    ssize_t got = read(stream->fd, data, size);
-    return got > 0 ? got : got < 0 && errno == EAGAIN ? 0 : -1;
-  }
-  int got = SSL_read(stream->ssl, data, (int)size);
-  if (got > 0) return got;
-  return SSL_get_error(stream->ssl, got) == SSL_ERROR_WANT_READ ? 0 : -1;
+  if (stream->secure != NULL) return secure_read(stream->secure, data, size);
+  ssize_t got = read(stream->fd, data, size);
+  return got > 0 ? got : got < 0 && errno == EAGAIN ? 0 : -1;
 }
 
 static void put(struct stream* stream, const void* data, size_t size) {
-  ssize_t sent = stream->ssl == NULL ? write(stream->fd, data, size)
-                                     : SSL_write(stream->ssl, data, (int)size);
+  ssize_t sent = stream->secure == NULL
+                     ? write(stream->fd, data, size)
+                     : secure_write(stream->secure, data, size);
   if (sent != (ssize_t)size) tally_die(1, "a short write");
 }
 
@@ -80,7 +75,7 @@ static int on_mask(wslay_event_context_ptr events, uint8_t* data, size_t size,
                    void* user) {
   (void)events;
   (void)user;
-  return RAND_bytes(data, (int)size) == 1 ? 0 : -1;
+  return getrandom(data, size, 0) == (ssize_t)size ? 0 : -1;
 }
 
 static void ping(struct stream* stream) {
@@ -124,17 +119,6 @@ static void opened(struct stream* stream) {
   dial();
 }
 
-static bool handshake(struct stream* stream) {
-  if (stream->ssl == NULL || SSL_is_init_finished(stream->ssl)) return true;
-  int done = SSL_do_handshake(stream->ssl);
-  if (done == 1) return true;
-  if (SSL_get_error(stream->ssl, done) != SSL_ERROR_WANT_READ) {
-    ERR_print_errors_fp(stderr);
-    tally_die(1, "no TLS");
-  }
-  return false;
-}
-
 /* One byte at a time: what follows the head is wslay's. */
 static bool answered(struct stream* stream) {
   while (stream->head_size < sizeof stream->head) {
@@ -150,7 +134,7 @@ static bool answered(struct stream* stream) {
 
 static bool upgraded(struct stream* stream) {
   if (stream->events != NULL) return true;
-  if (!handshake(stream)) return false;
+  if (stream->secure != NULL && !secure_open(stream->secure)) return false;
   if (!stream->asked) {
     char request[WIRE_REQUEST_MAX];
     put(stream, request, wire_request(request, run.plan));
@@ -182,34 +166,20 @@ static void dial(void) {
   int done =
       connect(stream->fd, (struct sockaddr*)&run.address, sizeof run.address);
   if (done != 0 && errno != EINPROGRESS) tally_die(1, "no connection");
-  if (run.tls != NULL) {
-    stream->ssl = SSL_new(run.tls);
-    SSL_set_fd(stream->ssl, stream->fd);
-    SSL_set_connect_state(stream->ssl);
-    SSL_set1_host(stream->ssl, run.plan->host);
-  }
+  if (run.plan->tls) stream->secure = secure_new(stream->fd, run.plan->host);
   check(uv_poll_init(uv_default_loop(), &stream->poll, stream->fd));
   stream->poll.data = stream;
   check(uv_poll_start(&stream->poll, UV_WRITABLE, on_ready));
-}
-
-static void trust(const char* ca) {
-  run.tls = SSL_CTX_new(TLS_client_method());
-  SSL_CTX_set_verify(run.tls, SSL_VERIFY_PEER, NULL);
-  SSL_CTX_set_read_ahead(run.tls, 1);
-  if (SSL_CTX_load_verify_locations(run.tls, ca, NULL) != 1) {
-    tally_die(1, "no CA");
-  }
 }
 
 int main(int argc, char** argv) {
   run.plan = tally_begin(argc, argv);
   check(uv_ip4_addr(run.plan->host, atoi(run.plan->port), &run.address));
   check(uv_timer_init(uv_default_loop(), &run.settle));
-  if (run.plan->tls) trust(run.plan->ca);
+  if (run.plan->tls) secure_trust(run.plan->ca);
   tally_start();
   for (int i = 0; i < TALLY_WINDOW; i++)
     dial();
   uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-  return tally_leave("wslay", PACKAGE_VERSION);
+  return tally_leave(secure_peer, PACKAGE_VERSION);
 }

@@ -16,6 +16,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from harness import (PATIENCE, Lab, Process, Tap, expect, expect_code,
@@ -150,13 +151,18 @@ def lists_its_cases(lab):
     code, process = lab.run("bench", "--list", "throughput", "tls-1k")
     expect(process.lines() == ["throughput tls-1k"], "one case")
     code, process = lab.run("bench", "--list", "storm")
-    expect(len(process.lines()) == 3, "one group")
+    expect(len(process.lines()) == 4, "one group")
 
 
 @point
 def usage_errors_are_told(lab):
     """what it does not know is refused with exit code 2"""
     for words in (["nonsense"], ["--repetitions", "0"], ["--nonsense"],
+                  ["--connections", "0"], ["--connections", "100001"],
+                  ["source", "--service", "--count", "9"],
+                  ["source", "--service", "--rate", "9"],
+                  ["drive", "ws://127.0.0.1:1/", "-", "9", "2", "move"],
+                  ["drive", "ws://127.0.0.1:1/", "-", "0", "1", "move"],
                   ["source", "--size", "10"], ["source", "word"],
                   ["drive", "ws://127.0.0.1:1/", "-", "1", "1"],
                   ["drive", "ws://192.0.2.1:1/", "-", "1", "1", "count"],
@@ -182,19 +188,43 @@ def quick_run_measures_every_group(lab):
     rows = [json.loads(line) for line in process.lines()]
     expect({row["group"] for row in rows} == set(GROUPS), "every group")
     for row in rows:
-        expect(row["ratio"] is not None and row["ratio"] > 0, str(row))
+        if row["case"] != "announced":  # where all should be 0
+            expect(row["ratio"] is not None and row["ratio"] > 0, str(row))
     ours = {(row["group"], row["case"]): row for row in rows
             if row["reader"] == "library"}
     expect(ours["throughput", "tls-1k"]["cpu_us_per_event"] > 0, "CPU")
     expect(1.5 < ours["wakeup", "tls"]["syscalls_per_event"] < 4, "calls")
     expect(ours["latency", "tls"]["p50_us"] <= ours["latency", "tls"]["p999_us"],
            "quantiles")
-    expect(ours["handshake", "tls13-resumed"]["resumed"] == 20, "resumed")
-    expect(ours["storm", "tls12-resumed"]["resumed"] == 50, "resumed")
+    # Clients of a hub share tickets; one that finds none left goes without.
+    expect(15 <= ours["handshake", "tls13-resumed"]["resumed"] <= 20, "resumed")
+    expect(40 <= ours["storm", "tls12-resumed"]["resumed"] <= 50, "resumed")
     expect(ours["storm", "tls12-resumed"]["longest_turn_ms"] > 0, "a turn")
     expect(3 <= ours["reconnect", "cut-tls13"]["round_trips_to_event"] < 6,
            "round trips of a reconnect")
+    expect_taken_over(ours["reconnect", "announced"])
+    expect(any(row["reader"] == "library, shallow" for row in rows), "shallow")
     expect(not os.listdir(tmp), "files were left behind")
+
+
+def expect_taken_over(result):
+    expect(result["takeovers"] == 1, "a successor took over: %s" % result)
+    for name in ("missed", "doubled", "gaps", "outage_ms"):
+        expect(result[name] == 0, "%s: %s" % (name, result))
+
+
+@point
+def the_number_of_connections(lab):
+    """--connections says how many, but not where there is one"""
+    code, process = lab.run("bench", "--json", "--repetitions", "1",
+                            "--connections", "7", "storm", "tls12-resumed",
+                            patience=60)
+    expect_code(code, 0, process)
+    row = json.loads(process.lines()[0])
+    expect(0 < row["resumed"] <= 7, str(row))
+    code, process = lab.run("bench", "--quick", "--json", "--connections", "7",
+                            "wakeup", "tls", patience=60)
+    expect_code(code, 0, process)
 
 
 @point
@@ -205,7 +235,8 @@ def a_table_for_people(lab):
     lines = process.lines()
     expect(lines[0].split()[:2] == ["throughput", "reader"], "the title")
     expect([line.split()[:2] for line in lines[1:]] ==
-           [["plain-1k", name] for name in ("library", "libuv", "raw")],
+           [["plain-1k", name] for name in ("library", "library,", "libuv",
+                                            "raw")],
            "the lines")
 
 
@@ -345,6 +376,39 @@ def pace(lab):
 
 
 @point
+def a_service_moves_its_streams(lab):
+    """with --service the stream is announced to end, and taken over in time"""
+    source = Source(lab, "--tls", "--service", "--count", "800", "--rate",
+                    "200")
+    reader = lab.start("bench", "drive", "--hasty", "--tell", source.url,
+                       source.ca, "800", "1", "move")
+    wait_until(lambda: reader.lines(), "the reader is ready")
+    source.say("go")
+    expect_code(reader.wait(), 0, reader)
+    result = json.loads(reader.lines()[1])
+    expect(result["events"] == 800, str(result))
+    expect_taken_over(result)
+    source.end()
+
+
+@point
+def a_reader_that_is_too_late_has_missed(lab):
+    """numbered events that came before the stream are told as missed"""
+    source = Source(lab, "--plain", "--service", "--count", "400", "--rate",
+                    "400")
+    early = lab.start("bench", "drive", "--hasty", "--tell", source.url, "-",
+                      "400", "1", "move")
+    wait_until(lambda: early.lines(), "the first reader is ready")
+    source.say("go")
+    time.sleep(0.3)  # a part of the events
+    result = drive(lab, source, "--hasty", source.url, "-", "400", "1", "move")
+    expect(0 < result["missed"] < 400, str(result))
+    expect(result["events"] + result["missed"] == 400, str(result))
+    expect_code(early.wait(), 0, early)
+    source.end()
+
+
+@point
 def ends_by_signal(lab):
     """SIGTERM ends the source, also while a stream is open"""
     source = Source(lab, "--tls", "--rate", "10")
@@ -358,11 +422,12 @@ def ends_by_signal(lab):
 @point
 def readers_count_all(lab):
     """the library and libuv read each event of several connections, once"""
-    for reader in ("library", "uv"):
+    for reader, more in (("library", []), ("library", ["--shallow"]),
+                         ("uv", [])):
         source = Source(lab, "--tls", "--size", "mix", "--count", "70",
                         "--connections-max", "3")
-        result = drive(lab, source, "--reader", reader, source.url, source.ca,
-                       "70", "3", "count")
+        result = drive(lab, source, "--reader", reader, *more, source.url,
+                       source.ca, "70", "3", "count")
         expect(result["events"] == 210, "%s: %s" % (reader, result["events"]))
         expect(result["bytes"] > 210 * 512, "bytes")
         expect(result["peer"] == ("gcnotify" if reader == "library" else "uv"),
