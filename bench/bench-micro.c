@@ -74,7 +74,7 @@ const struct gcn__scan_way* gcn__scan_choice(void) {
 
 static bool has_avx2(void) {
 #if defined(__SSE2__)
-  return __builtin_cpu_supports("avx2");
+  return gcn__scan_can_avx2();
 #else
   return false;
 #endif

@@ -229,16 +229,16 @@ static const struct gcn__bench_kind ascii = {make_ascii, NULL, run_utf8,
                                              end_text};
 static const struct gcn__bench_kind greek = {make_greek, NULL, run_utf8,
                                              end_text};
+static const struct gcn__bench_kind envelope = {make_event, NULL, run_envelope,
+                                                end_text};
+static const struct gcn__bench_kind batch = {make_batch, NULL, run_batch,
+                                             end_text};
+static const struct gcn__bench_kind digest = {make_event, NULL, run_digest,
+                                              end_text};
+static const struct gcn__bench_kind json = {make_event, NULL, run_json,
+                                            end_text};
 
 struct gcn__bench_rows gcn__bench_codec_rows(void) {
-  static const struct gcn__bench_kind envelope = {make_event, NULL,
-                                                  run_envelope, end_text};
-  static const struct gcn__bench_kind batch = {make_batch, NULL, run_batch,
-                                               end_text};
-  static const struct gcn__bench_kind digest = {make_event, NULL, run_digest,
-                                                end_text};
-  static const struct gcn__bench_kind json = {make_event, NULL, run_json,
-                                              end_text};
   static const struct gcn__bench_kind http = {make_http, NULL, run_http,
                                               end_text};
   static const struct gcn__bench_kind read = {make_stream, refill, run_read,
@@ -256,18 +256,27 @@ struct gcn__bench_rows gcn__bench_codec_rows(void) {
       {"envelope/strict/256", &envelope, 256, 0},
       {"envelope/strict/1k", &envelope, 1024, 0},
       {"envelope/strict/4k", &envelope, 4096, 0},
+      {"envelope/strict/256-avx2", &envelope, 256, GCN__BENCH_SCAN_AVX2},
       {"envelope/strict/1k-avx2", &envelope, 1024, GCN__BENCH_SCAN_AVX2},
+      {"envelope/strict/4k-avx2", &envelope, 4096, GCN__BENCH_SCAN_AVX2},
       {"envelope/strict/1k-portable", &envelope, 1024,
        GCN__BENCH_SCAN_PORTABLE},
       {"envelope/shallow/256", &envelope, 256, GCN__BENCH_SHALLOW},
       {"envelope/shallow/1k", &envelope, 1024, GCN__BENCH_SHALLOW},
+      {"envelope/shallow/256-avx2", &envelope, 256,
+       GCN__BENCH_SHALLOW | GCN__BENCH_SCAN_AVX2},
       {"envelope/shallow/1k-avx2", &envelope, 1024,
+       GCN__BENCH_SHALLOW | GCN__BENCH_SCAN_AVX2},
+      {"envelope/shallow/4k-avx2", &envelope, 4096,
        GCN__BENCH_SHALLOW | GCN__BENCH_SCAN_AVX2},
       {"envelope/shallow/1k-portable", &envelope, 1024,
        GCN__BENCH_SHALLOW | GCN__BENCH_SCAN_PORTABLE},
       {"envelope/shallow/4k", &envelope, 4096, GCN__BENCH_SHALLOW},
       {"batch/strict/4k", &batch, 4096, 0},
       {"batch/shallow/4k", &batch, 4096, GCN__BENCH_SHALLOW},
+      {"batch/strict/4k-avx2", &batch, 4096, GCN__BENCH_SCAN_AVX2},
+      {"batch/shallow/4k-avx2", &batch, 4096,
+       GCN__BENCH_SHALLOW | GCN__BENCH_SCAN_AVX2},
       {"digest/1k", &digest, 1024, 0},
       {"json/1k", &json, 1024, 0},
       {"http/answer", &http, sizeof answer - 1, 0},

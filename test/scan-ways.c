@@ -16,7 +16,7 @@ size_t scan_ways(const struct gcn__scan_way* ways[SCAN_WAYS_MAX]) {
   ways[count++] = &gcn__scan_portable;
 #if defined(__SSE2__)
   ways[count++] = &gcn__scan_sse2;
-  if (__builtin_cpu_supports("avx2")) ways[count++] = &gcn__scan_avx2;
+  if (gcn__scan_can_avx2()) ways[count++] = &gcn__scan_avx2;
 #endif
   return count;
 }

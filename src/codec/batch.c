@@ -13,37 +13,8 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "codec/batch-keys.h"
 #include "codec/lex.h"
-
-/* The members we take out.  Those that mean the same stand together, the one
- * that wins first. */
-enum slot {
-  SLOT_ID,
-  SLOT_EVENT_ID,
-  SLOT_EVENT,
-  SLOT_TOPIC_NAME,
-  SLOT_TOPIC,
-  SLOT_RESOURCE_ID,
-  SLOT_EVENT_TYPE,
-  SLOT_TIMESTAMP,
-  SLOT_EVENT_TIME,
-  SLOT_METADATA_CORRELATION_ID,
-  SLOT_CORRELATION_ID,
-  SLOT_VERSION,
-  SLOT_DATA,
-  SLOT_EVENT_BODY,
-  SLOT_METADATA,
-  /* Of the message only. */
-  SLOT_LAST_EVENT_ID,
-  SLOT_EVENTS,
-  SLOT_BATCH,
-  SLOT_ERRORS,
-  SLOT_MESSAGE,
-  SLOT_CODE,
-  SLOT_STATUS,
-  SLOT_RESUMED,
-  SLOT_NONE,
-};
 
 /* What is picked from the slots as text. */
 enum text {
@@ -78,9 +49,6 @@ static const struct range {
     [TEXT_CODE] = {SLOT_CODE, SLOT_STATUS},
 };
 
-/* Whose members they are. */
-enum owner { OWNER_EVENT, OWNER_MESSAGE, OWNER_METADATA };
-
 struct value {
   struct gcn__span text; /* as it stands, a string with its quotes */
   bool escaped;
@@ -88,6 +56,7 @@ struct value {
 
 struct members {
   uint32_t seen; /* bit per slot; the values of others are not set */
+  bool escaped;  /* one of the values is */
   struct value values[SLOT_NONE];
 };
 
@@ -115,71 +84,13 @@ struct message {
   struct array data;
 };
 
+/* How far is looked ahead from within an event, whose end is not known: what is
+ * behind that is looked at again for the next one. */
+enum { EVENT_WINDOW_SIZE = 4 * GCN__SCAN_BLOCK_SIZE };
+
 _Static_assert((int)GCN__BATCH_DEPTH_MAX <= (int)GCN__LEX_DEPTH_MAX,
                "the lexer can go as deep");
 _Static_assert(SLOT_NONE < 32, "a bit per slot");
-
-/* By size, for a quick search. */
-static const struct known_key {
-  struct gcn__span name;
-  enum slot slot;
-  enum owner owner;
-} known_keys[] = {
-#define KEY(name, slot, owner)                                                 \
-  { {name, sizeof name - 1}, slot, owner }
-    KEY("id", SLOT_ID, OWNER_EVENT),
-    KEY("code", SLOT_CODE, OWNER_MESSAGE),
-    KEY("data", SLOT_DATA, OWNER_EVENT),
-    KEY("batch", SLOT_BATCH, OWNER_MESSAGE),
-    KEY("event", SLOT_EVENT, OWNER_EVENT),
-    KEY("topic", SLOT_TOPIC, OWNER_EVENT),
-    KEY("errors", SLOT_ERRORS, OWNER_MESSAGE),
-    KEY("events", SLOT_EVENTS, OWNER_MESSAGE),
-    KEY("status", SLOT_STATUS, OWNER_MESSAGE),
-    KEY("eventId", SLOT_EVENT_ID, OWNER_EVENT),
-    KEY("message", SLOT_MESSAGE, OWNER_MESSAGE),
-    KEY("resumed", SLOT_RESUMED, OWNER_MESSAGE),
-    KEY("version", SLOT_VERSION, OWNER_EVENT),
-    KEY("metadata", SLOT_METADATA, OWNER_EVENT),
-    KEY("eventBody", SLOT_EVENT_BODY, OWNER_EVENT),
-    KEY("eventTime", SLOT_EVENT_TIME, OWNER_EVENT),
-    KEY("eventType", SLOT_EVENT_TYPE, OWNER_EVENT),
-    KEY("timestamp", SLOT_TIMESTAMP, OWNER_EVENT),
-    KEY("topicName", SLOT_TOPIC_NAME, OWNER_EVENT),
-    KEY("resourceId", SLOT_RESOURCE_ID, OWNER_EVENT),
-    KEY("lastEventId", SLOT_LAST_EVENT_ID, OWNER_MESSAGE),
-    KEY("CorrelationId", SLOT_METADATA_CORRELATION_ID, OWNER_METADATA),
-    KEY("correlationId", SLOT_CORRELATION_ID, OWNER_EVENT),
-#undef KEY
-};
-
-enum { KEY_COUNT = sizeof known_keys / sizeof known_keys[0] };
-
-static const struct known_key* find_plain(struct gcn__span key) {
-  for (size_t i = 0; i < KEY_COUNT; i++) {
-    const struct known_key* known = &known_keys[i];
-    if (known->name.size > key.size) return NULL;
-    if (gcn__span_equal(known->name, key)) return known;
-  }
-  return NULL;
-}
-
-static const struct known_key* find_key(const struct gcn__lex_string* key) {
-  if (!key->escaped) return find_plain(key->raw);
-  for (size_t i = 0; i < KEY_COUNT; i++) {
-    if (gcn__lex_string_is(key, known_keys[i].name.data)) return &known_keys[i];
-  }
-  return NULL;
-}
-
-/* A message has the members of an event, too: it may be one. */
-static enum slot slot_of_key(enum owner owner,
-                             const struct gcn__lex_string* key) {
-  const struct known_key* known = find_key(key);
-  if (known == NULL) return SLOT_NONE;
-  bool shared = owner == OWNER_MESSAGE && known->owner == OWNER_EVENT;
-  return known->owner == owner || shared ? known->slot : SLOT_NONE;
-}
 
 static bool has(const struct members* members, enum slot slot) {
   return (members->seen >> slot & 1) != 0;
@@ -220,6 +131,7 @@ static bool take_value(struct scan* scan, enum slot slot,
   size_t size = (size_t)(scan->lex.at - begin);
   members->values[slot].text = gcn__span(begin, size);
   members->values[slot].escaped = string.escaped;
+  members->escaped |= string.escaped;
   return true;
 }
 
@@ -256,6 +168,7 @@ static bool take_member(struct scan* scan, enum slot slot,
 static bool take_event(struct scan* scan, struct members* members) {
   bool more;
   members->seen = 0;
+  members->escaped = false;
   if (!open_container(scan, '{', '}', &more)) return false;
   while (more) {
     enum slot slot;
@@ -320,6 +233,7 @@ static struct gcn__lex_string content(const struct value* value) {
 /* Where a text begins that is wanted and cannot be decoded; NULL if all can. */
 static const char* find_undecodable(const struct members* members,
                                     enum text first, enum text last) {
+  if (!members->escaped) return NULL;
   for (unsigned i = first; i <= last; i++) {
     enum slot slot = pick_text(members, (enum text)i);
     if (slot == SLOT_NONE || !members->values[slot].escaped) continue;
@@ -581,6 +495,7 @@ bool gcn__batch_next(struct gcn__batch* batch, struct gcn__batch_event* event) {
   size_t left = (size_t)(batch->end - batch->at);
   struct gcn__scan ahead;
   gcn__scan_begin(&ahead, gcn__span(batch->at, left));
+  ahead.window_size = EVENT_WINDOW_SIZE;
   /* The text is known to be good: ends are all there is to find. */
   struct scan scan = {.lex = {batch->at, batch->end, &ahead},
                       .body_scrutiny = GCN__SCRUTINY_SHALLOW,

@@ -33,6 +33,27 @@ bool gcn__sha256(struct gcn__span data,
   return mbedtls_sha256(bytes(data), data.size, digest, 0) == 0;
 }
 
+static int hash_part(mbedtls_sha256_context* hash, struct gcn__span part) {
+  unsigned char size[8];
+  for (unsigned i = 0; i < sizeof size; i++)
+    size[i] = (unsigned char)((uint64_t)part.size >> 8 * i);
+  int error = mbedtls_sha256_update(hash, size, sizeof size);
+  return error != 0 ? error
+                    : mbedtls_sha256_update(hash, bytes(part), part.size);
+}
+
+bool gcn__sha256_parts(const struct gcn__span* parts, size_t count,
+                       unsigned char digest[GCN__SHA256_SIZE]) {
+  mbedtls_sha256_context hash;
+  mbedtls_sha256_init(&hash);
+  int error = mbedtls_sha256_starts(&hash, 0);
+  for (size_t i = 0; i < count && error == 0; i++)
+    error = hash_part(&hash, parts[i]);
+  if (error == 0) error = mbedtls_sha256_finish(&hash, digest);
+  mbedtls_sha256_free(&hash);
+  return error == 0;
+}
+
 void gcn__short_hash(struct gcn__span data,
                      char out[GCN__SHORT_HASH_SIZE + 1]) {
   static const char digits[] = "0123456789abcdef";

@@ -19,6 +19,10 @@ enum {
 /* False if the library refuses (out of memory). */
 bool gcn__sha1(struct gcn__span data, unsigned char digest[GCN__SHA1_SIZE]);
 bool gcn__sha256(struct gcn__span data, unsigned char digest[GCN__SHA256_SIZE]);
+/* Of the parts one after the other, each behind its size, eight bytes with the
+ * lowest first: so none of it can pass for a part of another list. */
+bool gcn__sha256_parts(const struct gcn__span* parts, size_t count,
+                       unsigned char digest[GCN__SHA256_SIZE]);
 /* NUL-terminated hex; how channel ids and other capabilities are named. */
 void gcn__short_hash(struct gcn__span data, char out[GCN__SHORT_HASH_SIZE + 1]);
 /* Appends the standard alphabet with padding.  0, GCN_ELIMIT, GCN__ENOMEM. */

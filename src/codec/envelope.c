@@ -10,7 +10,7 @@
 #include "codec/envelope.h"
 
 #include "base/err.h"
-#include "codec/lex.h"
+#include "codec/lex-find.h"
 
 /* The members we take out. */
 enum slot {
@@ -80,7 +80,7 @@ static bool take_string(struct scan* scan, enum slot slot) {
   if (!gcn__lex_take_string(&scan->lex, &string)) return false;
   bool decoded = slot == SLOT_TOPIC || slot == SLOT_VERSION ||
                  slot == SLOT_RESULT || slot == SLOT_CORRELATION;
-  if (decoded && !gcn__lex_decodable(&string)) {
+  if (string.escaped && decoded && !gcn__lex_decodable(&string)) {
     scan->lex.at = begin;
     return false;
   }
@@ -116,12 +116,31 @@ static bool take_inner(struct scan* scan, enum slot outer,
   return true;
 }
 
+/* By the bits: the message of a body is all that is wanted of it. */
+static bool find_body(struct scan* scan) {
+  const char* message;
+  unsigned room = GCN__ENVELOPE_DEPTH_MAX - DEPTH_MEMBER;
+  if (scan->lex.scan == NULL ||
+      !gcn__lex_find_object(&scan->lex, room, scan->scrutiny,
+                            GCN__SPAN("message"), &message)) {
+    return false;
+  }
+  if (message == NULL || *message != '"') return true;
+  struct gcn__lex value = {message, scan->lex.at, NULL};
+  return gcn__lex_take_string(&value, &scan->values[SLOT_MESSAGE]);
+}
+
+static bool take_object(struct scan* scan, enum slot slot) {
+  if (slot != SLOT_BODY) return take_inner(scan, slot, GCN__SCRUTINY_STRICT);
+  return find_body(scan) || take_inner(scan, slot, scan->scrutiny);
+}
+
 static bool take_member(struct scan* scan, enum slot slot) {
   const char* begin = scan->lex.at;
   bool body = slot == SLOT_BODY;
   enum gcn__scrutiny scrutiny = body ? scan->scrutiny : GCN__SCRUTINY_STRICT;
   bool inner = (body || slot == SLOT_METADATA) && gcn__lex_is(&scan->lex, '{');
-  bool ok = inner ? take_inner(scan, slot, scrutiny)
+  bool ok = inner ? take_object(scan, slot)
                   : take_value(scan, slot, DEPTH_MEMBER, scrutiny);
   if (ok && body) {
     scan->body = gcn__span(begin, (size_t)(scan->lex.at - begin));
@@ -129,9 +148,77 @@ static bool take_member(struct scan* scan, enum slot slot) {
   return ok;
 }
 
+/* How a member begins that is as members nearly always are, and the slot. */
+#define BEGIN(key, value) "\"" key "\":" value
+#define BEGINS(at, key, value)                                                 \
+  (memcmp(at, BEGIN(key, value), sizeof BEGIN(key, value) - 1) == 0)
+
+/* SLOT_NONE: it may be one of ours still, written otherwise.  `value` is set to
+ * the first byte of its value. */
+static inline enum slot see_member(const char** value) {
+  const char* at = *value;
+#define SEE(key, value_begin, slot)                                            \
+  if (!BEGINS(at, key, value_begin)) return SLOT_NONE;                         \
+  *value += sizeof BEGIN(key, "") - 1;                                         \
+  return slot
+  switch (at[1]) {
+  case 't': SEE("topicName", "\"", SLOT_TOPIC);
+  case 'v': SEE("version", "\"", SLOT_VERSION);
+  case 'e': SEE("eventBody", "{", SLOT_BODY);
+  case 'm': SEE("metadata", "{\"CorrelationId\":\"", SLOT_METADATA);
+  default: return SLOT_NONE;
+  }
+#undef SEE
+}
+
+/* Without a string or a body that is out of the ordinary; returns what is
+ * behind the value, or NULL. */
+static inline const char* take_usual_value(struct scan* scan, enum slot slot,
+                                           const char* at) {
+  if (slot == SLOT_BODY) {
+    scan->lex.at = at;
+    if (!find_body(scan)) return NULL;
+    scan->body = gcn__span(at, (size_t)(scan->lex.at - at));
+    return scan->lex.at;
+  }
+  bool metadata = slot == SLOT_METADATA;
+  if (metadata) at += sizeof "{\"CorrelationId\":" - 1;
+  const char* quote = gcn__lex_closing_quote(scan->lex.scan, at);
+  if (quote == NULL || quote + 1 == scan->lex.end) return NULL;
+  if (metadata && quote[1] != '}') return NULL;
+  struct gcn__span raw = gcn__span(at + 1, (size_t)(quote - at - 1));
+  scan->values[metadata ? SLOT_CORRELATION : slot].raw = raw;
+  return quote + 1 + metadata;
+}
+
+/* As many members as are as usual.  What is not, is left to those that take
+ * any; `more` is whether there is a next one. */
+static void take_usual_members(struct scan* scan, bool* more) {
+  enum { BEGIN_MAX = sizeof BEGIN("metadata", "{\"CorrelationId\":\"") };
+  const char* at = scan->lex.at;
+  if (at == scan->lex.end || !gcn__scan_has(scan->lex.scan, at)) return;
+  while (scan->lex.end - at > BEGIN_MAX) {
+    const char* value = at;
+    enum slot slot = see_member(&value);
+    uint32_t bits = UINT32_C(1) << slot;
+    if (slot == SLOT_METADATA) bits |= UINT32_C(1) << SLOT_CORRELATION;
+    if (slot == SLOT_NONE || (scan->seen & bits) != 0) break;
+    value = take_usual_value(scan, slot, value);
+    if (value == NULL || value == scan->lex.end) break;
+    if (*value != ',' && *value != '}') break;
+    scan->seen |= bits;
+    *more = *value == ',';
+    at = value + 1;
+    if (!*more) break;
+  }
+  scan->lex.at = at;
+  if (*more) gcn__lex_skip_space(&scan->lex);
+}
+
 static bool take_message(struct scan* scan) {
   bool more;
   if (!gcn__lex_open(&scan->lex, '{', '}', &more)) return false;
+  if (more) take_usual_members(scan, &more);
   while (more) {
     enum slot slot;
     if (!take_key(scan, SLOT_NONE, &slot)) return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strings and containers by their bits; for codec/lex.c alone.
+ * Strings and containers by their bits; for lexers that have a scan.
  *
  * Each moves past what it has found.  False is no verdict: then nothing has
  * moved, and the bytes have to be read.
@@ -14,5 +14,11 @@ bool gcn__lex_find_string(struct gcn__lex* lex, struct gcn__lex_string* string);
 /* `lex` is at an opening bracket. */
 bool gcn__lex_find_container(struct gcn__lex* lex, unsigned depth_max,
                              enum gcn__scrutiny scrutiny);
+/* `lex` is at the opening bracket of an object whose own members are looked at
+ * strictly in any case.  `value` is set to the one behind `key`, or to NULL if
+ * there is none. */
+bool gcn__lex_find_object(struct gcn__lex* lex, unsigned depth_max,
+                          enum gcn__scrutiny scrutiny, struct gcn__span key,
+                          const char** value);
 
 #endif

@@ -58,23 +58,34 @@ bool gcn__lex_take_number(struct gcn__lex* lex);
 bool gcn__lex_take_any_string(struct gcn__lex* lex,
                               struct gcn__lex_string* string);
 
-/* From the opening quote to behind the closing one.  Inlined is what nearly
- * every string is: one within a block, in a text without escapes. */
+/* The closing quote of the string that begins at `at`, where that is nearly
+ * always found: in the same block or the next one, of a text without escapes.
+ * NULL is no verdict. */
+static inline const char* gcn__lex_closing_quote(const struct gcn__scan* scan,
+                                                 const char* at) {
+  size_t offset = (size_t)(at - scan->begin);
+  size_t index = offset / GCN__SCAN_BLOCK_SIZE;
+  if (offset >= scan->size || *at != '"' || scan->slashed) return NULL;
+  uint64_t quotes = scan->blocks[index].quotes;
+  quotes &= ~UINT64_C(1) << offset % GCN__SCAN_BLOCK_SIZE;
+  if (quotes == 0) {
+    index++;
+    if (index * GCN__SCAN_BLOCK_SIZE >= scan->size) return NULL;
+    quotes = scan->blocks[index].quotes;
+    if (quotes == 0) return NULL;
+  }
+  return scan->begin + index * GCN__SCAN_BLOCK_SIZE + __builtin_ctzll(quotes);
+}
+
+/* From the opening quote to behind the closing one. */
 static inline bool gcn__lex_take_string(struct gcn__lex* lex,
                                         struct gcn__lex_string* string) {
-  const struct gcn__scan* scan = lex->scan;
-  if (scan == NULL) return gcn__lex_take_any_string(lex, string);
-  size_t offset = (size_t)(lex->at - scan->begin);
-  if (offset >= scan->size || *lex->at != '"' || scan->slashed)
-    return gcn__lex_take_any_string(lex, string);
-  uint64_t quotes = scan->blocks[offset / GCN__SCAN_BLOCK_SIZE].quotes;
-  quotes &= ~UINT64_C(1) << offset % GCN__SCAN_BLOCK_SIZE;
-  if (quotes == 0) return gcn__lex_take_any_string(lex, string);
-  size_t end = offset / GCN__SCAN_BLOCK_SIZE * GCN__SCAN_BLOCK_SIZE +
-               (size_t)__builtin_ctzll(quotes);
-  string->raw = gcn__span(lex->at + 1, end - offset - 1);
+  if (lex->scan == NULL) return gcn__lex_take_any_string(lex, string);
+  const char* quote = gcn__lex_closing_quote(lex->scan, lex->at);
+  if (quote == NULL) return gcn__lex_take_any_string(lex, string);
+  string->raw = gcn__span(lex->at + 1, (size_t)(quote - lex->at - 1));
   string->escaped = false;
-  lex->at = scan->begin + end + 1;
+  lex->at = quote + 1;
   return true;
 }
 

@@ -7,7 +7,7 @@
 
 const struct gcn__scan_way* gcn__scan_choice(void) {
 #if defined(__SSE2__)
-  return __builtin_cpu_supports("avx2") ? &gcn__scan_avx2 : &gcn__scan_sse2;
+  return gcn__scan_can_avx2() ? &gcn__scan_avx2 : &gcn__scan_sse2;
 #else
   return &gcn__scan_portable;
 #endif

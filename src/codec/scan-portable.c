@@ -6,15 +6,16 @@
  * Comparisons are of the lower seven bits: no sum of such carries into the next
  * byte, so they are exact.
  */
+#include "codec/scan-grammar.h"
 #include "codec/scan-way.h"
 
-#include <string.h>
+#define TARGET
 
 static const uint64_t ones = UINT64_C(0x0101010101010101);
 static const uint64_t tops = UINT64_C(0x8080808080808080);
 
 /* The first byte comes lowest. */
-static uint64_t load(const char* at) {
+static inline uint64_t load(const char* at) {
   uint64_t word;
   memcpy(&word, at, sizeof word);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -24,53 +25,98 @@ static uint64_t load(const char* at) {
 }
 
 /* The top bits of the bytes that are not `c`; `low` has no top bits. */
-static uint64_t differ(uint64_t low, char c) {
+static inline uint64_t differ(uint64_t low, char c) {
   return (low ^ (ones * (unsigned char)c)) + ~tops;
 }
 
 /* The top bits of the bytes that are no control characters; as above. */
-static uint64_t above_controls(uint64_t low) {
+static inline uint64_t above_controls(uint64_t low) {
   return low + ones * (0x80 - 0x20);
 }
 
-/* The top bits that are not set, side by side. */
-static uint64_t gather(uint64_t missing) {
-  return ((~missing & tops) >> 7) * UINT64_C(0x0102040810204080) >> 56;
+/* The top bits, side by side. */
+static inline uint64_t gather(uint64_t found) {
+  return (found & tops) * UINT64_C(0x0002040810204081) >> 56;
 }
 
-static void add(struct gcn__scan_block* block, uint64_t word, unsigned shift) {
+static inline void add_kinds(struct kinds* kinds, uint64_t word,
+                             unsigned shift) {
   uint64_t low = word & ~tops;
-  uint64_t folded = low | ones * 0x20; /* "[" to "{", "]" to "}" */
-  uint64_t brackets = differ(folded, '{') & differ(folded, '}');
-  block->quotes |= gather(differ(low, '"') | word) << shift;
-  block->brackets |= gather(brackets | word) << shift;
-  block->rare |= ~(differ(low, '\\') & above_controls(low)) | word;
+  /* "[", "]", "{", "}" and what looks alike are the bytes that have all bits of
+   * 0x59 and not the top one. */
+  uint64_t brackets = differ(low | ones * 0x26, 0x7f);
+  kinds->quotes |= gather(~(differ(low, '"') | word)) << shift;
+  kinds->brackets |= gather(~(brackets | word)) << shift;
+  kinds->rare |= ~(differ(low, '\\') & above_controls(low)) | word;
 }
 
-static struct gcn__scan_block find_block(const char* bytes) {
-  struct gcn__scan_block block = {0};
+static inline struct kinds find_kinds(const char* bytes) {
+  struct kinds kinds = {0};
   for (unsigned i = 0; i < GCN__SCAN_BLOCK_SIZE; i += 8)
-    add(&block, load(bytes + i), i);
-  block.rare &= tops;
-  return block;
+    add_kinds(&kinds, load(bytes + i), i);
+  kinds.rare &= tops;
+  return kinds;
 }
 
-static struct gcn__scan_rare find_rare(const char* bytes) {
+/* 0xc0 and 0xc1, 0xe0, 0xed, and from 0xf0 on, if the top bit is set: in the
+ * top bits. */
+static inline uint64_t find_special(uint64_t low) {
+  uint64_t differs =
+      differ(low & ones * 0x7e, 0x40) & differ(low, 0x60) & differ(low, 0x6d);
+  return ~differs | (low + ones * (0x80 - 0x70));
+}
+
+static inline struct gcn__scan_wide find_wide(const char* bytes) {
+  struct gcn__scan_wide wide = {0};
+  for (unsigned i = 0; i < GCN__SCAN_BLOCK_SIZE; i += 8) {
+    uint64_t word = load(bytes + i);
+    if ((word & tops) == 0) continue;
+    uint64_t low = word & ~tops;
+    wide.high |= gather(word) << i;
+    wide.leads |= gather(word & low << 1) << i;
+    wide.longer |= gather(word & low << 1 & low << 2) << i;
+    wide.special |= gather(word & find_special(low)) << i;
+  }
+  return wide;
+}
+
+static inline struct gcn__scan_rare find_rare(const char* bytes) {
   struct gcn__scan_rare rare = {0};
   for (unsigned i = 0; i < GCN__SCAN_BLOCK_SIZE; i += 8) {
     uint64_t word = load(bytes + i);
     uint64_t low = word & ~tops;
-    rare.slashes |= gather(differ(low, '\\') | word) << i;
-    rare.controls |= gather(above_controls(low) | word) << i;
-    rare.high |= gather(~word) << i;
+    uint64_t slashes = ~(differ(low, '\\') | word) & tops;
+    uint64_t controls = ~(above_controls(low) | word) & tops;
+    if ((slashes | controls) == 0) continue;
+    rare.slashes |= gather(slashes) << i;
+    rare.controls |= gather(controls) << i;
   }
   return rare;
 }
 
-static void find(const char* bytes, size_t count,
-                 struct gcn__scan_block* blocks) {
-  for (size_t i = 0; i < count; i++)
-    blocks[i] = find_block(bytes + i * GCN__SCAN_BLOCK_SIZE);
+/* One by one: outside of strings, nearly every byte is a mark. */
+static inline struct marks find_marks(const char* bytes, uint64_t bits) {
+  struct marks marks = {0};
+  for (; bits != 0; bits &= bits - 1) {
+    char c = bytes[lowest(bits)];
+    uint64_t bit = bits & (UINT64_C(0) - bits);
+    if (c == ',') marks.commas |= bit;
+    if (c == ':') marks.colons |= bit;
+  }
+  return marks;
 }
 
-const struct gcn__scan_way gcn__scan_portable = {"portable", find, find_rare};
+static inline uint64_t find_spaces(const char* bytes, uint64_t bits) {
+  uint64_t spaces = 0;
+  for (; bits != 0; bits &= bits - 1) {
+    char c = bytes[lowest(bits)];
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+      spaces |= bits & (UINT64_C(0) - bits);
+  }
+  return spaces;
+}
+
+#define prefix_xor gcn__scan_prefix_xor
+#include "codec/scan-kernel.h"
+
+const struct gcn__scan_way gcn__scan_portable = {"portable", find, skip, check};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The windows: from the kinds of bytes to strings, and a look at what is rare:
- * escapes, control characters, and characters that are not ASCII.
+ * The windows, and a look at what is rare: escapes, control characters, and
+ * characters that are not ASCII.
  *
  * Here the text is looked at itself, not the copy of its last block: an escape
  * or a character may go on in the next block.
@@ -59,67 +59,39 @@ static bool is_escape(const char* at, const char* end) {
   return is_hex(at[1]) && is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]);
 }
 
-static void judge_utf8(struct gcn__scan* scan, const char* at, uint64_t high) {
+/* A lead is followed by as many continuation bytes as it says, and there are no
+ * others.  What is not as plain as that is looked at byte by byte. */
+void gcn__scan_judge_wide(struct gcn__scan* scan, const char* at,
+                          const struct gcn__scan_wide* wide) {
+  const uint64_t edge = UINT64_C(3) << 62; /* may go on in the next block */
+  uint64_t high = wide->high;
   if (scan->utf8_from > at) high &= from_bit((size_t)(scan->utf8_from - at));
-  while (high != 0 && scan->utf8) {
-    unsigned index = lowest(high);
+  uint64_t leads = high & wide->leads;
+  uint64_t plain = leads & ~wide->special & ~edge;
+  uint64_t due = plain << 1 | (plain & wide->longer) << 2;
+  for (uint64_t rest = leads & ~plain; rest != 0; rest &= rest - 1) {
+    unsigned index = lowest(rest);
     size_t size = gcn__utf8_character(at + index, scan->text_end);
-    scan->utf8 = size > 0;
-    scan->utf8_from = at + index + size;
-    high &= from_bit(index + size);
+    if (size == 0) scan->utf8 = false;
+    due |= ((UINT64_C(1) << size) - 1) << index & ~(UINT64_C(1) << index);
+    if (index + size > GCN__SCAN_BLOCK_SIZE)
+      scan->utf8_from = at + index + size;
   }
+  if (due != (high & ~wide->leads)) scan->utf8 = false;
 }
 
-/* Bit n: whether an odd number of bits up to n is set. */
-static inline uint64_t prefix_xor(uint64_t bits) {
-  bits ^= bits << 1;
-  bits ^= bits << 2;
-  bits ^= bits << 4;
-  bits ^= bits << 8;
-  bits ^= bits << 16;
-  return bits ^ bits << 32;
-}
-
-/* The bytes within strings, the opening quotes included. */
-static inline uint64_t find_inside(struct gcn__scan* scan, uint64_t quotes) {
-  uint64_t inside = prefix_xor(quotes) ^ scan->in_string;
-  scan->in_string = (uint64_t)0 - (inside >> 63);
-  return inside;
-}
-
-/* The block at `at`; `bytes` are a copy if it is the last.  There, less than a
- * block may be left. */
-static __attribute__((noinline)) void
-settle_rare(struct gcn__scan* scan, const char* at, const char* bytes,
-            struct gcn__scan_block* block) {
-  struct gcn__scan_rare rare = scan->way->find_rare(bytes);
-  if (rare.high != 0) judge_utf8(scan, at, rare.high);
-  uint64_t escaped = find_escaped(scan, rare.slashes);
-  block->quotes &= ~escaped;
-  uint64_t inside = find_inside(scan, block->quotes);
-  block->brackets &= ~inside;
-  bool good = (rare.controls & inside) == 0 && (rare.slashes & ~inside) == 0;
-  scan->slashed |= (rare.slashes | escaped) != 0;
+uint64_t gcn__scan_judge_rare(struct gcn__scan* scan, const char* at,
+                              const struct gcn__scan_rare* rare,
+                              uint64_t quotes) {
+  uint64_t escaped = find_escaped(scan, rare->slashes);
+  quotes &= ~escaped;
+  uint64_t inside = gcn__scan_prefix_xor(quotes) ^ scan->in_string;
+  bool good = (rare->controls & inside) == 0 && (rare->slashes & ~inside) == 0;
+  scan->slashed |= (rare->slashes | escaped) != 0;
   for (; escaped != 0; escaped &= escaped - 1)
     good &= is_escape(at + lowest(escaped), scan->text_end);
   scan->sound &= good;
-}
-
-/* `count` whole blocks, of which the first goes to scan->blocks[index]; they
- * may have been copied from the text. */
-static void take_blocks(struct gcn__scan* scan, const char* bytes, size_t index,
-                        size_t count) {
-  struct gcn__scan_block* first = &scan->blocks[index];
-  scan->way->find(bytes, count, first);
-  for (struct gcn__scan_block* block = first; block < first + count; block++) {
-    if ((block->rare | scan->in_escape) == 0) {
-      block->brackets &= ~find_inside(scan, block->quotes);
-      continue;
-    }
-    size_t offset = (size_t)(block - first) * GCN__SCAN_BLOCK_SIZE;
-    const char* at = scan->begin + index * GCN__SCAN_BLOCK_SIZE + offset;
-    settle_rare(scan, at, bytes + offset, block);
-  }
+  return quotes;
 }
 
 void gcn__scan_begin(struct gcn__scan* scan, struct gcn__span text) {
@@ -128,7 +100,7 @@ void gcn__scan_begin(struct gcn__scan* scan, struct gcn__span text) {
   scan->next = text.data;
   scan->text_end = text.data + text.size;
   scan->way = gcn__scan_choice();
-  scan->block_count = 0;
+  scan->window_size = GCN__SCAN_BLOCKS_MAX * GCN__SCAN_BLOCK_SIZE;
   scan->in_string = 0;
   scan->in_escape = 0;
   scan->utf8_from = text.data;
@@ -138,21 +110,18 @@ void gcn__scan_begin(struct gcn__scan* scan, struct gcn__span text) {
 }
 
 bool gcn__scan_advance(struct gcn__scan* scan) {
-  enum { WINDOW_SIZE = GCN__SCAN_BLOCKS_MAX * GCN__SCAN_BLOCK_SIZE };
   size_t left = (size_t)(scan->text_end - scan->next);
   if (left == 0 || !scan->sound) return false;
-  size_t size = left < WINDOW_SIZE ? left : WINDOW_SIZE;
+  size_t size = left < scan->window_size ? left : scan->window_size;
   size_t whole = size / GCN__SCAN_BLOCK_SIZE;
   size_t rest = size % GCN__SCAN_BLOCK_SIZE;
   scan->begin = scan->next;
   scan->next += size;
-  scan->block_count = whole + (rest > 0);
-  if (whole > 0) take_blocks(scan, scan->begin, 0, whole);
+  if (whole > 0) scan->way->find(scan, scan->begin, 0, whole);
   if (rest > 0) {
-    char copy[GCN__SCAN_BLOCK_SIZE];
-    memset(copy, ' ', sizeof copy);
-    memcpy(copy, scan->next - rest, rest);
-    take_blocks(scan, copy, whole, 1);
+    memset(scan->last, ' ', sizeof scan->last);
+    memcpy(scan->last, scan->next - rest, rest);
+    scan->way->find(scan, scan->last, whole, 1);
   }
   scan->size = scan->sound ? size : 0;
   return scan->sound;

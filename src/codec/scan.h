@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the strings and brackets of a JSON text are, and whether it is UTF-8,
- * in one pass: 64 bytes at a time become bits, some blocks ahead of the lexer.
+ * Where the strings and brackets of a JSON text are, whether what is in a
+ * container is JSON, and whether all is UTF-8, in one pass: 64 bytes at a time
+ * become bits, some blocks ahead of the lexer.
  *
- * It knows no grammar.  Bits are right as long as the text before them is JSON;
- * `sound` is cleared by whatever makes bits alone not enough to judge a text: a
- * string with a control character or a wrong escape, or a backslash outside of
- * one.  Who finds it cleared reads byte by byte, and so finds the fault, too.
- * No byte outside of the text is looked at.
+ * Bits are right as long as the text before them is JSON; `sound` is cleared by
+ * whatever makes bits alone not enough to judge a text: a string with a control
+ * character or a wrong escape, or a backslash outside of one.  Who finds it
+ * cleared reads byte by byte, and so finds the fault, too.  No byte outside of
+ * the text is looked at.
  */
 #ifndef GCN_CODEC_SCAN_H
 #define GCN_CODEC_SCAN_H
@@ -15,7 +16,7 @@
 #include "base/span.h"
 #include "codec/scan-way.h"
 
-enum { GCN__SCAN_BLOCKS_MAX = 8 };
+enum { GCN__SCAN_BLOCKS_MAX = 16 };
 
 struct gcn__scan {
   const char* begin; /* of the window */
@@ -23,17 +24,27 @@ struct gcn__scan {
   const char* next;  /* where the next window begins */
   const char* text_end;
   const struct gcn__scan_way* way;
-  size_t block_count;
+  size_t window_size; /* whole blocks; at most GCN__SCAN_BLOCKS_MAX */
   /* At the window's end: within a string (all bits), behind a backslash. */
   uint64_t in_string;
   uint64_t in_escape;
-  const char* utf8_from; /* behind the last character that is not ASCII */
+  const char* utf8_from; /* behind a character that is not whole in a block */
   bool utf8;             /* no fault in what was looked at */
   bool sound;
   bool slashed; /* there was a backslash */
-  /* The quotes are those that begin and end strings, the brackets those
-   * outside of strings. */
   struct gcn__scan_block blocks[GCN__SCAN_BLOCKS_MAX];
+  char last[GCN__SCAN_BLOCK_SIZE]; /* the rest of the text, filled with space */
+};
+
+/* How the inside of a container is looked at. */
+struct gcn__scan_check {
+  unsigned depth_max; /* containers, itself included */
+  /* Of what is inside the containers in it only strings and brackets; only for
+   * an object. */
+  bool outer;
+  /* A key of the object itself to look for; absent: none. */
+  struct gcn__span key;
+  const char* found; /* set to where it begins; NULL: it is not there */
 };
 
 /* `text` must stay where it is, and as it is where it was not yet looked at.
@@ -46,10 +57,28 @@ bool gcn__scan_advance(struct gcn__scan* scan);
 bool gcn__scan_reach(struct gcn__scan* scan, const char* at);
 /* Whether all of the text is valid UTF-8, its unread rest included. */
 bool gcn__scan_utf8(const struct gcn__scan* scan);
+/* For the ways: judges what most blocks have nothing of, in the block at `at`.
+ * The latter returns those of `quotes` that are not escaped; `in_string` is of
+ * where the block begins. */
+void gcn__scan_judge_wide(struct gcn__scan* scan, const char* at,
+                          const struct gcn__scan_wide* wide);
+uint64_t gcn__scan_judge_rare(struct gcn__scan* scan, const char* at,
+                              const struct gcn__scan_rare* rare,
+                              uint64_t quotes);
 
 /* False where scan_reach would say so; quicker where the window has it. */
 static inline bool gcn__scan_has(struct gcn__scan* scan, const char* at) {
   return (size_t)(at - scan->begin) < scan->size || gcn__scan_reach(scan, at);
+}
+
+/* Bit n: whether an odd number of bits up to n is set. */
+static inline uint64_t gcn__scan_prefix_xor(uint64_t bits) {
+  bits ^= bits << 1;
+  bits ^= bits << 2;
+  bits ^= bits << 4;
+  bits ^= bits << 8;
+  bits ^= bits << 16;
+  return bits ^ bits << 32;
 }
 
 #endif

@@ -12,26 +12,26 @@
 
 enum { ID_SIZE_MAX = 512 };
 
-/* The parts are digested one by one, so that none can pass for another and no
- * message is too long. */
+static struct gcn__key key_of(const unsigned char digest[GCN__SHA256_SIZE]) {
+  struct gcn__key key;
+  memcpy(key.words, digest, sizeof key.words);
+  if (!gcn__key_is(&key)) key.words[0] = 1;
+  return key;
+}
+
+/* One digest of all of them.  Each stands behind its size, so that none can
+ * pass for another. */
 static struct gcn__key digest_parts(const struct gcn__engine* engine,
                                     const struct gcn__span* parts,
                                     size_t count) {
   enum { PART_COUNT_MAX = 6 };
   const struct gcn__key none = {{0, 0}};
-  unsigned char text[sizeof engine->salt + PART_COUNT_MAX * GCN__SHA256_SIZE];
+  struct gcn__span salted[1 + PART_COUNT_MAX];
   unsigned char digest[GCN__SHA256_SIZE];
-  struct gcn__key key;
-  size_t size = sizeof engine->salt;
-  memcpy(text, engine->salt, size);
-  for (size_t i = 0; i < count; i++) {
-    if (!gcn__sha256(parts[i], text + size)) return none;
-    size += GCN__SHA256_SIZE;
-  }
-  if (!gcn__sha256(gcn__span((const char*)text, size), digest)) return none;
-  memcpy(key.words, digest, sizeof key.words);
-  if (!gcn__key_is(&key)) key.words[0] = 1;
-  return key;
+  salted[0] = gcn__span(engine->salt, sizeof engine->salt);
+  memcpy(salted + 1, parts, count * sizeof *parts);
+  bool good = gcn__sha256_parts(salted, count + 1, digest);
+  return good ? key_of(digest) : none;
 }
 
 /* An id is short: one digest over salt and id. */
@@ -39,15 +39,13 @@ static struct gcn__key digest_id(const struct gcn__engine* engine,
                                  struct gcn__span id) {
   unsigned char text[sizeof engine->salt + ID_SIZE_MAX];
   unsigned char digest[GCN__SHA256_SIZE];
-  struct gcn__key key = {{0, 0}};
+  const struct gcn__key none = {{0, 0}};
   if (id.size > ID_SIZE_MAX) return digest_parts(engine, &id, 1);
   memcpy(text, engine->salt, sizeof engine->salt);
   memcpy(text + sizeof engine->salt, id.data, id.size);
   size_t size = sizeof engine->salt + id.size;
-  if (!gcn__sha256(gcn__span((const char*)text, size), digest)) return key;
-  memcpy(key.words, digest, sizeof key.words);
-  if (!gcn__key_is(&key)) key.words[0] = 1;
-  return key;
+  bool good = gcn__sha256(gcn__span((const char*)text, size), digest);
+  return good ? key_of(digest) : none;
 }
 
 struct gcn__key gcn__event_key(const struct gcn__conn* conn,

@@ -42,6 +42,23 @@ static void test_sha256(void** state) {
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void test_sha256_parts(void** state) {
+  (void)state;
+  static const char flat[] = "\x03\0\0\0\0\0\0\0abc\0\0\0\0\0\0\0\0"
+                             "\x01\0\0\0\0\0\0\0d";
+  const struct gcn__span parts[] = {
+      GCN__SPAN("abc"), {NULL, 0}, GCN__SPAN("d")};
+  const struct gcn__span others[] = {GCN__SPAN("ab"), GCN__SPAN("c"),
+                                     GCN__SPAN("d")};
+  unsigned char digest[GCN__SHA256_SIZE];
+  unsigned char want[GCN__SHA256_SIZE];
+  assert_true(gcn__sha256_parts(parts, COUNT(parts), digest));
+  assert_true(gcn__sha256(gcn__span(flat, sizeof flat - 1), want));
+  assert_memory_equal(digest, want, sizeof want);
+  assert_true(gcn__sha256_parts(others, COUNT(others), digest));
+  assert_memory_not_equal(digest, want, sizeof want);
+}
+
 static void test_short_hash(void** state) {
   (void)state;
   char text[GCN__SHORT_HASH_SIZE + 1];
@@ -162,6 +179,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sha1),
       cmocka_unit_test(test_sha256),
+      cmocka_unit_test(test_sha256_parts),
       cmocka_unit_test(test_short_hash),
       cmocka_unit_test(test_base64_vectors),
       cmocka_unit_test(test_base64_round_trip),

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -21,67 +22,133 @@ static uint64_t bit(size_t index, bool set) {
   return (uint64_t)set << index;
 }
 
-static void check_block(const struct gcn__scan_way* way, const char* bytes,
-                        const struct gcn__scan_block* block) {
+/* What a look at every byte knows of those before. */
+struct state {
+  bool in_string;
+  bool in_escape;
+  bool sound; /* but for what escapes must be */
+};
+
+static bool is_one_of(char c, const char* set) {
+  return c != '\0' && strchr(set, c) != NULL;
+}
+
+static struct gcn__scan_block look(const char* bytes, size_t size,
+                                   struct state* state) {
   struct gcn__scan_block kinds = {0};
-  struct gcn__scan_rare rare = {0};
-  for (size_t i = 0; i < GCN__SCAN_BLOCK_SIZE; i++) {
-    unsigned char c = (unsigned char)bytes[i];
-    kinds.quotes |= bit(i, c == '"');
-    kinds.brackets |= bit(i, c == '[' || c == ']' || c == '{' || c == '}');
-    rare.slashes |= bit(i, c == '\\');
-    rare.controls |= bit(i, c < 0x20);
-    rare.high |= bit(i, c > 0x7f);
+  for (size_t i = 0; i < size; i++) {
+    bool quote = bytes[i] == '"' && !state->in_escape;
+    bool inside = state->in_string != quote;
+    bool escape = bytes[i] == '\\' && !state->in_escape;
+    bool bracket = is_one_of(bytes[i], "[]{}Yy_\x7f");
+    if ((unsigned char)bytes[i] < 0x20 && inside) state->sound = false;
+    if (bytes[i] == '\\' && !inside) state->sound = false;
+    kinds.quotes |= bit(i, quote);
+    kinds.inside |= bit(i, inside);
+    kinds.brackets |= bit(i, bracket && !inside);
+    state->in_string = inside;
+    state->in_escape = escape;
   }
-  struct gcn__scan_rare found = way->find_rare(bytes);
+  return kinds;
+}
+
+/* Behind the end of the text, its last block goes on as if with spaces. */
+static void check_block(const struct gcn__scan_block* block,
+                        struct gcn__span bytes, struct state* state) {
+  char padded[GCN__SCAN_BLOCK_SIZE];
+  memset(padded, ' ', sizeof padded);
+  memcpy(padded, bytes.data, bytes.size);
+  struct gcn__scan_block kinds = look(padded, sizeof padded, state);
+  if (!state->sound) return;
   assert_int_equal(block->quotes, kinds.quotes);
+  assert_int_equal(block->inside, kinds.inside);
   assert_int_equal(block->brackets, kinds.brackets);
-  assert_int_equal(found.slashes, rare.slashes);
-  assert_int_equal(found.controls, rare.controls);
-  assert_int_equal(found.high, rare.high);
-  assert_int_equal(block->rare != 0,
-                   (rare.slashes | rare.controls | rare.high) != 0);
 }
 
-static void check_blocks(const char* bytes, size_t count) {
-  const struct gcn__scan_way* ways[SCAN_WAYS_MAX];
-  struct gcn__scan_block blocks[4];
-  size_t way_count = scan_ways(ways);
-  for (size_t i = 0; i < way_count; i++) {
-    ways[i]->find(bytes, count, blocks);
-    for (size_t k = 0; k < count; k++)
-      check_block(ways[i], bytes + k * GCN__SCAN_BLOCK_SIZE, &blocks[k]);
+static void check_way(const struct gcn__scan_way* way, struct gcn__span text) {
+  struct gcn__scan scan;
+  struct state state = {.sound = true};
+  scan_choose(way);
+  gcn__scan_begin(&scan, text);
+  while (gcn__scan_advance(&scan)) {
+    for (size_t at = 0; at < scan.size; at += GCN__SCAN_BLOCK_SIZE) {
+      size_t left = scan.size - at;
+      size_t size = left < GCN__SCAN_BLOCK_SIZE ? left : GCN__SCAN_BLOCK_SIZE;
+      check_block(&scan.blocks[at / GCN__SCAN_BLOCK_SIZE],
+                  gcn__span(scan.begin + at, size), &state);
+    }
+    assert_true(state.sound);
   }
 }
 
-/* Every byte at every place, alone: no neighbour can hide it. */
+static void check_text(const char* bytes, size_t size) {
+  const struct gcn__scan_way* ways[SCAN_WAYS_MAX];
+  size_t count = scan_ways(ways);
+  for (size_t i = 0; i < count; i++)
+    check_way(ways[i], gcn__span(bytes, size));
+}
+
+/* Every byte at every place, alone: no neighbour can hide it; outside of a
+ * string, and in one. */
 static void test_every_byte(void** state) {
   (void)state;
   for (unsigned c = 0; c < 256; c++) {
-    for (size_t at = 0; at < GCN__SCAN_BLOCK_SIZE; at++) {
+    for (size_t at = 1; at < GCN__SCAN_BLOCK_SIZE; at++) {
       char bytes[GCN__SCAN_BLOCK_SIZE];
       memset(bytes, 'a', sizeof bytes);
       bytes[at] = (char)c;
-      check_blocks(bytes, 1);
+      check_text(bytes, sizeof bytes);
+      check_text(bytes + at, sizeof bytes - at);
+      bytes[0] = '"';
+      check_text(bytes, sizeof bytes);
     }
   }
 }
 
 static void test_random_blocks(void** state) {
   (void)state;
-  static const char special[] = "\"\\[]{}:, \n\x1f\x20\x7f\x80\xff\x5a\x5c\x7a";
+  static const char special[] = "\"\"\\\"\\\\[]{}:, \n\x1f\x7f\x80\xff\x5a\x7a";
   enum { SIZE = 4 * GCN__SCAN_BLOCK_SIZE };
   struct gcn__rng rng;
   gcn__rng_seed(&rng, 1);
-  for (int round = 0; round < 3000; round++) {
-    uint64_t share = gcn__rng_below(&rng, 5);
+  for (int round = 0; round < 6000; round++) {
+    uint64_t share = gcn__rng_below(&rng, 16);
     char bytes[SIZE];
     for (size_t i = 0; i < SIZE; i++) {
-      bool any = gcn__rng_below(&rng, 4) < share;
-      bytes[i] = any ? (char)gcn__rng_below(&rng, 256)
-                     : special[gcn__rng_below(&rng, sizeof special - 1)];
+      bool any = gcn__rng_below(&rng, 20) < share;
+      bytes[i] = any ? special[gcn__rng_below(&rng, sizeof special - 1)]
+                     : (char)(' ' + gcn__rng_below(&rng, 90));
+      if (bytes[i] == '\\' && !any) bytes[i] = '/';
     }
-    check_blocks(bytes, 1 + (size_t)gcn__rng_below(&rng, 4));
+    check_text(bytes, 1 + (size_t)gcn__rng_below(&rng, SIZE));
+  }
+}
+
+/* Each byte and each that may follow, with what might go on behind it, wherever
+ * a block ends in it. */
+static void test_every_lead(void** state) {
+  (void)state;
+  static const size_t places[] = {1, 60, 61, 62, 63};
+  static const char* const rests[] = {"", "\x80", "\x80\xbf", "\xbf\x80\x80"};
+  const struct gcn__scan_way* ways[SCAN_WAYS_MAX];
+  size_t count = scan_ways(ways);
+  for (unsigned pair = 0x8000; pair < 0x10000; pair++) {
+    for (size_t i = 0; i < COUNT(places) * COUNT(rests); i++) {
+      const char* rest = rests[i % COUNT(rests)];
+      char bytes[GCN__SCAN_BLOCK_SIZE * 2];
+      memset(bytes, 'a', sizeof bytes);
+      char* at = bytes + places[i / COUNT(rests)];
+      *at++ = (char)(pair >> 8);
+      *at++ = (char)(pair & 0xff);
+      memcpy(at, rest, strlen(rest));
+      struct gcn__span text = gcn__span(bytes, sizeof bytes);
+      struct gcn__scan scan;
+      scan_choose(ways[(pair + i) % count]);
+      gcn__scan_begin(&scan, text);
+      while (gcn__scan_advance(&scan))
+        continue;
+      assert_int_equal(gcn__scan_utf8(&scan), gcn__utf8_valid(text));
+    }
   }
 }
 
@@ -248,6 +315,210 @@ static void test_faults_are_not_found(void** state) {
   }
 }
 
+/* An object whose own members are read strictly, byte by byte. */
+static bool read_object(struct gcn__lex* lex, enum gcn__scrutiny scrutiny) {
+  bool more;
+  if (!gcn__lex_open(lex, '{', '}', &more)) return false;
+  while (more) {
+    struct gcn__lex_string key;
+    if (!gcn__lex_take_key(lex, &key)) return false;
+    if (!gcn__lex_take_value(lex, 31, scrutiny)) return false;
+    if (!gcn__lex_go_on(lex, '}', &more)) return false;
+  }
+  return true;
+}
+
+/* How a container is looked for, and read. */
+struct look_for {
+  enum gcn__scrutiny scrutiny;
+  bool object;
+};
+
+static bool find_it(struct gcn__lex* lex, const struct look_for* look) {
+  const char* value;
+  return look->object ? gcn__lex_find_object(lex, 32, look->scrutiny,
+                                             GCN__SPAN("b"), &value)
+                      : gcn__lex_find_container(lex, 32, look->scrutiny);
+}
+
+static bool read_it(struct gcn__lex* lex, const struct look_for* look) {
+  return look->object ? read_object(lex, look->scrutiny)
+                      : gcn__lex_take_value(lex, 32, look->scrutiny);
+}
+
+/* Found is what can be read, and nothing else; with the same end. */
+static void check_both(const struct gcn__scan_way* way, struct gcn__span text,
+                       size_t lead) {
+  static const struct look_for looks[] = {
+      {GCN__SCRUTINY_STRICT, false},
+      {GCN__SCRUTINY_SHALLOW, false},
+      {GCN__SCRUTINY_STRICT, true},
+      {GCN__SCRUTINY_SHALLOW, true},
+  };
+  scan_choose(way);
+  for (size_t i = 0; i < COUNT(looks); i++) {
+    const char* begin = text.data + lead;
+    const char* end = text.data + text.size;
+    if (looks[i].object && *begin != '{') continue;
+    struct gcn__scan scan;
+    gcn__scan_begin(&scan, text);
+    struct gcn__lex quick = {begin, end, &scan};
+    struct gcn__lex slow = {begin, end, NULL};
+    bool found = find_it(&quick, &looks[i]);
+    bool good = read_it(&slow, &looks[i]);
+    if (found != good || (good && quick.at != slow.at))
+      fail_msg("%s %zu: %d, not %d: %.*s", way->name, i, found, good,
+               (int)text.size, text.data);
+  }
+}
+
+static const char* const tokens[] = {"{",     "}", "[",    "]", ":",    ",",
+                                     "\"a\"", "1", "true", "x", "\"b\""};
+
+/* The rules are of neighbours: so what any few of them may be in a row shows
+ * that they are right; and wherever a block ends. */
+static void check_tokens(const size_t* picks, size_t count, const char* gap,
+                         size_t lead) {
+  const struct gcn__scan_way* ways[SCAN_WAYS_MAX];
+  size_t way_count = scan_ways(ways);
+  char text[512];
+  memset(text, ' ', lead);
+  size_t size = lead;
+  for (size_t i = 0; i < count; i++) {
+    size += (size_t)snprintf(text + size, sizeof text - size, "%s%s",
+                             tokens[picks[i]], gap);
+  }
+  text[size++] = '}'; /* may be what closes the first one, or not be seen */
+  check_both(ways[(picks[1] + lead) % way_count], gcn__span(text, size), lead);
+}
+
+static void test_all_rows_of_tokens(void** state) {
+  (void)state;
+  static const char* const gaps[] = {"", " ", "\r\n\t "};
+  enum { COUNT_MAX = 6 };
+  size_t round = 0;
+  for (size_t opens = 0; opens <= 2; opens += 2) {
+    size_t picks[COUNT_MAX] = {opens};
+    while (picks[0] == opens) {
+      size_t gap = round % 7 < 5 ? 0 : round % 2 + 1;
+      check_tokens(picks, COUNT_MAX, gaps[gap], 48 + round % 17);
+      round++;
+      size_t i = COUNT_MAX - 1;
+      while (i > 0 && ++picks[i] == COUNT(tokens))
+        picks[i--] = 0;
+      if (i == 0) break;
+    }
+  }
+}
+
+/* Longer ones, which are good up to some place. */
+static void test_rows_of_members(void** state) {
+  (void)state;
+  static const char* const pieces[] = {
+      "\"a\":1,",
+      "\"b\":\"a\",",
+      "\"a\":[1,true],",
+      "\"b\":{},",
+      "\"a\":[{},[]],",
+      "\"c\" : null ,",
+      "\"d\":{\"b\":-1.5e+3},",
+      "\"a\":[x],",
+      "\"a\":01,",
+      "\"a\":1. ,",
+      "\"\\u0062\":2,",
+      "\"e\":\"\\\"{[\",",
+  };
+  struct gcn__rng rng;
+  gcn__rng_seed(&rng, 3);
+  const struct gcn__scan_way* ways[SCAN_WAYS_MAX];
+  size_t way_count = scan_ways(ways);
+  for (size_t round = 0; round < 20000; round++) {
+    char text[1024];
+    size_t lead = (size_t)gcn__rng_below(&rng, 64);
+    size_t good = round % 3 == 0 ? COUNT(pieces) : 7;
+    memset(text, ' ', lead);
+    size_t size = lead;
+    text[size++] = '{';
+    for (uint64_t left = gcn__rng_below(&rng, 12); left > 0; left--) {
+      const char* piece = pieces[gcn__rng_below(&rng, good)];
+      memcpy(text + size, piece, strlen(piece));
+      size += strlen(piece);
+    }
+    if (round % 50 != 0 && size > lead + 1) size--; /* the last comma */
+    text[size++] = '}';
+    scan_choose(ways[round % way_count]);
+    struct gcn__scan scan;
+    gcn__scan_begin(&scan, gcn__span(text, size));
+    struct gcn__lex quick = {text + lead, text + size, &scan};
+    struct gcn__lex slow = {text + lead, text + size, NULL};
+    bool found = gcn__lex_find_container(&quick, 32, GCN__SCRUTINY_STRICT);
+    assert_int_equal(found,
+                     gcn__lex_take_value(&slow, 32, GCN__SCRUTINY_STRICT));
+    if (found) assert_ptr_equal(quick.at, slow.at);
+  }
+}
+
+/* Its own member, and neither one of a container in it, nor one that is written
+ * otherwise, or twice: that cannot be said then. */
+static void test_key_is_found(void** state) {
+  (void)state;
+  static const struct {
+    const char* text;
+    bool found;
+    const char* value; /* how it begins; NULL: there is none */
+  } rows[] = {
+      {"{}", true, NULL},
+      {"{\"key\":1}", true, "1}"},
+      {"{\"a\":{\"key\":1},\"key\" : [2]}", true, "[2]"},
+      {"{\"a\":[{\"key\":1}],\"b\":\"key\",\"ke\":1,\"keys\":2}", true, NULL},
+      {"{\"a\":\"\\n\",\"key\":\"b\"}", true, "\"b\"}"},
+      {"{\"key\":1,\"key\":2}", false, NULL},
+      {"{\"k\\u0065y\":1}", false, NULL},
+  };
+  for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+    for (size_t lead = 0; lead < 80; lead++) {
+      enum gcn__scrutiny scrutiny =
+          i % 2 == 0 ? GCN__SCRUTINY_STRICT : GCN__SCRUTINY_SHALLOW;
+      struct text text;
+      const char* value;
+      open_text(&text, lead, gcn__span_str(rows[i / 2].text), lead % 3);
+      bool found = gcn__lex_find_object(&text.lex, 32, scrutiny,
+                                        GCN__SPAN("key"), &value);
+      assert_int_equal(found, rows[i / 2].found);
+      const char* expected = rows[i / 2].value;
+      if (found && expected == NULL) assert_null(value);
+      if (found && expected != NULL)
+        assert_memory_equal(value, expected, strlen(expected));
+      close_text(&text);
+    }
+  }
+}
+
+static void test_depth(void** state) {
+  (void)state;
+  enum { DEPTH_MAX = 5 };
+  static const struct {
+    const char* text;
+    bool fits;
+  } rows[] = {
+      {"[[[[[]]]]]", true},
+      {"[[[[[[]]]]]]", false},
+      {"[[[[{\"a\":1}]]]]", true},
+      {"[[[[[{}]]]]]", false},
+      {"{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}", true},
+      {"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}", false},
+  };
+  for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+    struct text text;
+    open_text(&text, 60, gcn__span_str(rows[i / 2].text), 1);
+    enum gcn__scrutiny scrutiny =
+        i % 2 == 0 ? GCN__SCRUTINY_STRICT : GCN__SCRUTINY_SHALLOW;
+    assert_int_equal(gcn__lex_find_container(&text.lex, DEPTH_MAX, scrutiny),
+                     rows[i / 2].fits);
+    close_text(&text);
+  }
+}
+
 /* Shallowly, anything may stand between strings: a backslash there is none that
  * could make a quote part of a string. */
 static void test_stray_backslash(void** state) {
@@ -292,9 +563,14 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_byte),
       cmocka_unit_test(test_random_blocks),
+      cmocka_unit_test(test_every_lead),
       cmocka_unit_test(test_containers_are_found),
       cmocka_unit_test(test_strings_at_edges),
       cmocka_unit_test(test_faults_are_not_found),
+      cmocka_unit_test(test_all_rows_of_tokens),
+      cmocka_unit_test(test_rows_of_members),
+      cmocka_unit_test(test_key_is_found),
+      cmocka_unit_test(test_depth),
       cmocka_unit_test(test_stray_backslash),
       cmocka_unit_test(test_utf8_of_the_rest),
   };
