@@ -29,11 +29,16 @@
  * The loop. Never run, stopped, walked or closed by the library; loop->data is
  *           left alone; no signal handler, no global state, no thread beyond
  *           libuv's own pool, which serves look-ups and checkpoints.  Handles
- *           of a client: one
- *           uv_timer_t, one uv_async_t, one uv_tcp_t per open link (to the
+ *           of a client: one uv_timer_t, one uv_tcp_t per open link (to the
  *           login host, and per connection to the API and the streaming host;
  *           while addresses race, up to 16 in its place), one uv_poll_t per
- *           link whose peer reads slowly.
+ *           link whose peer reads slowly.  Handles of all clients of a hub, or
+ *           of a client without one, together: one uv_async_t, one uv_idle_t,
+ *           one uv_prepare_t, from the first client to the last.
+ * Turns.    In one turn of the loop the clients of a hub work for about 2 ms
+ *           together, your callbacks included, and one step more at most (of a
+ *           handshake: 1 to 3 ms).  What is left is done in the next turns, in
+ *           the order of coming.
  * SIGPIPE.  Never raised by the library, whatever its disposition.
  * Fork.     Create clients after fork.  In a child every function returns
  *           GCN_EFORKED but gcn_client_abandon, and a loop that had a client

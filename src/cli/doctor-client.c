@@ -93,9 +93,6 @@ static void on_check(uv_check_t* check) {
   gcn_stats_t stats = {.size = sizeof stats};
   gcn_client_stats(course->client, &stats);
   if (stats.upgrades > 0) advance(course, SOCKET);
-  if (stats.topic_requests > 0 && course->step == SOCKET) {
-    advance(course, TOPICS);
-  }
 }
 
 static enum step step_of(const struct course* course,
@@ -130,8 +127,12 @@ static void handle_failure(struct course* course,
     refused = refused || failure->error == GCN_EAUTH ||
               failure->error == GCN_EFORBIDDEN;
   }
-  /* A stream's subscriptions are looked at before it is opened. */
-  if (step != TOPICS || !is_stream(course)) advance(course, step);
+  /* The topics are looked at beside the opening of the socket, or before. */
+  if (step != TOPICS) {
+    advance(course, step);
+  } else if (!is_stream(course)) {
+    advance(course, SOCKET);
+  }
   gcn__doctor_failed(names[step], line, remedy);
   finish(course, refused ? GCN__EXIT_AUTH : GCN__EXIT_FAILURE);
 }

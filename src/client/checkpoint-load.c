@@ -35,7 +35,7 @@ static void on_loaded(struct gcn__store_request* request, int status,
     load->finding.fault =
         gcn__checkpoint_read(bytes, &client->checkpointer->mem, &load->read);
   }
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
 }
 
 static void forget(struct gcn__load* load) {
@@ -57,7 +57,7 @@ static void ask(struct gcn_client_s* client, unsigned generation) {
   if (error == 0) return;
   load->finding.status = error;
   load->phase = GCN__LOAD_ANSWERED;
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
 }
 
 void gcn__load_begin(struct gcn_client_s* client) {
@@ -141,7 +141,7 @@ static void refuse(struct gcn_client_s* client,
   gcn__finding_explain(checkpointer, finding, text, sizeof text);
   gcn__checkpointer_log(client, GCN__LOG_ERROR, "checkpoint-unreadable", text);
   gcn__engine_unreadable(client->engine, error, text, now_ms);
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
   gcn__checkpointer_tell(client, error, text);
 }
 
@@ -170,7 +170,7 @@ static void finish(struct gcn_client_s* client, uint64_t now_ms) {
   save->begun_ms = now_ms;
   if (commands == 0) return;
   gcn__engine_command(client->engine, commands, now_ms);
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
 }
 
 /* The events of the save that was lost may come again. */

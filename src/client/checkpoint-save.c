@@ -86,7 +86,7 @@ static void on_saved(struct gcn__store_request* request, int status,
   (void)bytes;
   save->status = status;
   save->answered = true;
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
 }
 
 /* The snapshot, and how long the loop may rest from it. */

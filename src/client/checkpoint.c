@@ -201,7 +201,7 @@ void gcn__checkpointer_note(struct gcn_client_s* client) {
   struct gcn__checkpointer* checkpointer = client->checkpointer;
   if (checkpointer == NULL || checkpointer->save.changed) return;
   checkpointer->save.changed = true;
-  if (!client->pumping) uv_async_send(&client->async);
+  if (!client->pumping) gcn__client_wake(client);
 }
 
 void gcn__checkpointer_identify(struct gcn_client_s* client,
@@ -235,7 +235,7 @@ uint64_t gcn__checkpointer_deadline(const struct gcn_client_s* client) {
 static void on_ended(void* ctx) {
   struct gcn_client_s* client = ctx;
   client->checkpointer->ended = true;
-  uv_async_send(&client->async);
+  gcn__client_wake(client);
 }
 
 static void end_store(struct gcn_client_s* client) {

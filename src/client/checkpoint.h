@@ -44,7 +44,7 @@ void gcn__checkpointer_turn(struct gcn_client_s* client, uint64_t now_ms);
 uint64_t gcn__checkpointer_deadline(const struct gcn_client_s* client);
 /* The engine is CLOSED.  True: nothing is left to be done and the client may
  * leave; false: a last save or the store's end is under way, after which it
- * wakes the client by uv_async_send. */
+ * wakes the client. */
 bool gcn__checkpointer_quit(struct gcn_client_s* client, uint64_t now_ms);
 
 struct gcn__checkpoint_counters {

@@ -27,7 +27,7 @@ int gcn__client_check(const gcn_client_t* client) {
 
 /* While the pump runs it looks by itself. */
 static void wake(gcn_client_t* client) {
-  if (!client->pumping) uv_async_send(&client->async);
+  if (!client->pumping) gcn__client_wake(client);
 }
 
 int gcn__client_note(gcn_client_t* client, unsigned commands) {
@@ -130,7 +130,8 @@ int gcn_client_post(gcn_client_t* client, gcn_post_cb post_cb, void* arg) {
   if (post_cb == NULL) return UV_EINVAL;
   int error = check_process(client);
   if (error != 0) return error;
-  return gcn__mailbox_post(&client->mailbox, &client->async, post_cb, arg);
+  return gcn__mailbox_post(&client->mailbox, client->turns, &client->turn,
+                           post_cb, arg);
 }
 
 void gcn_client_ref(gcn_client_t* client) {

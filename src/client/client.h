@@ -28,7 +28,6 @@
 #include "client/metrics.h"
 #include "client/proxies.h"
 #include "loop/link.h"
-#include "loop/suspend.h"
 #include "loop/timer.h"
 
 #include <unistd.h>
@@ -60,6 +59,14 @@ enum {
   GCN__DUMP_SIZE_MAX = 32 * 1024 * 1024,
 };
 
+/* What is known of a wire and was not done yet. */
+enum gcn__fact {
+  GCN__FACT_HURRIED = 1 << 0, /* gcn__link_woken has something to do */
+  GCN__FACT_LINKED = 1 << 1,
+  GCN__FACT_UNREAD = 1 << 2,  /* there is something to read ... */
+  GCN__FACT_AWAITED = 1 << 3, /* ... for which the alarm waits */
+};
+
 struct gcn__checkpointer;
 struct gcn__delivery;
 
@@ -79,15 +86,18 @@ struct gcn_client_s {
   struct gcn__delivery* delivery;
   struct gcn__checkpointer* checkpointer; /* NULL: nothing is stored */
 
-  /* What is on the loop.  `hold_count` counts both handles and every link that
-   * is not freed yet, orphans included; at 0 the client may go. */
+  /* What is on the loop.  `hold_count` counts the timer, the place among the
+   * clients of the hub, and every link that is not freed yet, orphans included;
+   * at 0 the client may go. */
   struct gcn__alarm alarm;
-  uv_async_t async;
+  struct gcn__turns* turns; /* the hub's; never changes: any thread reads it */
+  struct gcn__turn turn;
   struct gcn__list links;
   unsigned hold_count;
   struct gcn__link* wires[GCN__WIRE_COUNT]; /* those the engine knows */
   int open_errors[GCN__WIRE_COUNT];         /* to be told at the next wake */
   bool settled[GCN__WIRE_COUNT];            /* their handshakes are over */
+  unsigned char facts[GCN__WIRE_COUNT];     /* sets of gcn__fact */
   gcn_hub_t* hub;
   struct gcn__connector* connector; /* NULL: we dial ourselves */
   struct gcn__connector_hook connect_hook;
@@ -98,22 +108,24 @@ struct gcn_client_s {
   uint64_t dns_ms;
   struct gcn__proxies proxies;
   struct gcn__recorder* recorder; /* NULL: off */
-  struct gcn__suspend suspend;
-  uint64_t suspend_awake_ms; /* the awake clock then */
-  uint64_t suspend_seen_ms;  /* when it was looked at last */
+  struct gcn__sleeps sleeps;      /* of the hub, those the engine was told of */
   uint64_t sleep_count;
 
   bool stream; /* the dialect: topics are subscriptions */
   bool referenced;
   bool closing; /* gcn_client_close was called: user code is over */
   bool leaving; /* the engine is done: handles are being closed */
+  bool parted;  /* `turns` is the client's no more */
   bool pumping; /* user code may be running right now */
   bool pause_wanted;
   bool paused;         /* what the engine knows */
-  bool yielding;       /* reading rests until the next turn */
+  bool serving;        /* its turn has come */
+  bool woken;          /* there is something to do without a new fact */
+  bool rung;           /* the alarm has come, and was not heard yet */
+  unsigned first_wire; /* of those to be read, when its turn comes */
   unsigned looks;      /* polls that the alarm in hand has waited for */
   unsigned calls_left; /* of this turn's budget */
-  uint64_t time_left_ns;
+  uint64_t turn_number;
   uint64_t awake_ms; /* when the loop called us last */
   uint64_t excused_ms;
 
@@ -134,5 +146,7 @@ void gcn__client_release(void* client);
 /* The engine is CLOSED: everything goes. */
 void gcn__client_leave(struct gcn_client_s* client);
 void gcn__client_set_ref(struct gcn_client_s* client, bool referenced);
+/* pump.c: a turn of its own, soon; also for who asks from within one. */
+void gcn__client_wake(struct gcn_client_s* client);
 
 #endif

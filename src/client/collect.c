@@ -23,11 +23,17 @@ void gcn__collect_init(struct gcn__collect* collect, const struct gcn__mem* mem,
   };
 }
 
-void gcn__collect_deinit(struct gcn__collect* collect) {
-  if (collect->mem == NULL) return;
+void gcn__collect_trim(struct gcn__collect* collect) {
   gcn__free(collect->mem, collect->events,
             collect->capacity * sizeof *collect->events);
   gcn__free(collect->mem, collect->bytes, collect->byte_capacity);
+  gcn__collect_init(collect, collect->mem, collect->count_max,
+                    collect->size_max);
+}
+
+void gcn__collect_deinit(struct gcn__collect* collect) {
+  if (collect->mem == NULL) return;
+  gcn__collect_trim(collect);
   *collect = (struct gcn__collect){.mem = NULL};
 }
 

@@ -31,5 +31,7 @@ bool gcn__collect_fits(const struct gcn__collect* collect, size_t size);
 int gcn__collect_add(struct gcn__collect* collect, const gcn_event_t* event);
 /* Keeps the memory. */
 void gcn__collect_clear(struct gcn__collect* collect);
+/* Gives it back; it is empty. */
+void gcn__collect_trim(struct gcn__collect* collect);
 
 #endif

@@ -20,8 +20,9 @@
 #include "client/queue.h"
 
 enum {
-  GCN__DELIVERY_RETRY_MS = 10,  /* when memory was short */
-  GCN__DELIVERY_TELL_MS = 1000, /* what is dropped is told this often */
+  GCN__DELIVERY_RETRY_MS = 10,   /* when memory was short */
+  GCN__DELIVERY_TELL_MS = 1000,  /* what is dropped is told this often */
+  GCN__DELIVERY_TRIM_MS = 10000, /* without events: memory is given back */
 };
 
 /* Numbers of acknowledged events that are not durable yet.  There is always
@@ -63,6 +64,9 @@ struct gcn__delivery {
   struct gcn__moment held_read; /* when its bytes were read */
   uint64_t retry_ms;
 
+  bool stirred;     /* an event came since memory was looked at last, ... */
+  uint64_t trim_ms; /* ... which is done again then */
+
   uint64_t revision; /* of the window when the checkpoint was told last */
   uint64_t reported; /* everything up to here was told to be acknowledged */
   uint64_t acked_count;
@@ -72,12 +76,20 @@ struct gcn__delivery {
   uint64_t gap_ms;
 };
 
+/* delivery.c */
+
+/* Gives back what nothing is kept in, unless it was used of late. */
+void gcn__delivery_trim(struct gcn_client_s* client);
+
 /* flight.c */
 
 /* The next event in flight; its number.  0: memory is short, nothing has
  * changed. */
 uint64_t gcn__flight_give(struct gcn_client_s* client, unsigned lane,
                           size_t size, struct gcn__key key);
+/* The lanes (a bit for each) of which the next event in flight needs no memory,
+ * whatever the user does in a batch that goes first. */
+uint32_t gcn__flight_ready(const struct gcn_client_s* client);
 /* It was told and is done with.  0, UV_ENOENT. */
 int gcn__flight_ack(struct gcn_client_s* client, uint64_t sequence);
 /* Since when the service may have had it.  What was read late, because reading

@@ -39,26 +39,47 @@ int gcn__delivery_new(struct gcn_client_s* client,
   take_options(client, config);
   gcn__list_init(&delivery->copies);
   gcn__queue_init(&delivery->queue, &client->mem);
-  gcn__drops_init(&delivery->drops, &client->mem);
   gcn__collect_init(&delivery->collect, &client->mem, config->batch_count_max,
                     config->batch_size_max);
   if (!delivery->windowed) return 0;
+  int error = gcn__drops_init(&delivery->drops, &client->mem);
+  if (error != 0) return error;
   return gcn__window_init(&delivery->window, &client->mem, &config->window, 1);
+}
+
+static void free_acks(struct gcn_client_s* client) {
+  struct gcn__acks* acks = &client->delivery->acks;
+  gcn__free(&client->mem, acks->sequences,
+            acks->capacity * sizeof *acks->sequences);
+  *acks = (struct gcn__acks){.sequences = NULL};
 }
 
 void gcn__delivery_free(struct gcn_client_s* client) {
   struct gcn__delivery* delivery = client->delivery;
   if (delivery == NULL) return;
-  const struct gcn__acks* acks = &delivery->acks;
+  free_acks(client);
   gcn__queue_clear(&delivery->queue);
   gcn__copies_orphan(&delivery->copies);
   gcn__drops_deinit(&delivery->drops);
   gcn__collect_deinit(&delivery->collect);
   gcn__window_deinit(&delivery->window);
-  gcn__free(&client->mem, acks->sequences,
-            acks->capacity * sizeof *acks->sequences);
   gcn__free(&client->mem, delivery, sizeof *delivery);
   client->delivery = NULL;
+}
+
+void gcn__delivery_trim(struct gcn_client_s* client) {
+  struct gcn__delivery* delivery = client->delivery;
+  bool empty = delivery->window.count == 0 && delivery->queue.count == 0 &&
+               delivery->acks.count == 0 && delivery->collect.count == 0 &&
+               !delivery->holding;
+  bool idle = empty && !delivery->stirred;
+  delivery->stirred = false;
+  delivery->trim_ms = delivery->now_ms + GCN__DELIVERY_TRIM_MS;
+  if (!idle) return;
+  free_acks(client);
+  gcn__queue_clear(&delivery->queue);
+  gcn__collect_trim(&delivery->collect);
+  if (delivery->windowed) gcn__window_trim(&delivery->window);
 }
 
 static gcn_span_t span_of(struct gcn__span span) {
@@ -104,6 +125,13 @@ bool gcn__delivery_busy(const struct gcn_client_s* client) {
 
 bool gcn__delivery_holds(const struct gcn_client_s* client) {
   return waits(client);
+}
+
+uint32_t gcn__delivery_ready(const struct gcn_client_s* client) {
+  const struct gcn__delivery* delivery = client->delivery;
+  if (!delivery->windowed) return ~UINT32_C(0);
+  bool waits_too = delivery->queue.count > 0 || gcn__flight_blocked(client);
+  return waits_too ? 0 : gcn__flight_ready(client);
 }
 
 bool gcn__delivery_rests(const struct gcn_client_s* client) {

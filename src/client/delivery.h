@@ -55,6 +55,10 @@ bool gcn__delivery_busy(const struct gcn_client_s* client);
  * still where the engine has it: gcn__engine_next must not be called before
  * gcn__delivery_drain has taken it. */
 bool gcn__delivery_holds(const struct gcn_client_s* client);
+/* The connections (a bit for each) whose next event is taken over at once: for
+ * any other it may turn out that memory is short, and the event stays where the
+ * engine has it. */
+uint32_t gcn__delivery_ready(const struct gcn_client_s* client);
 /* Whether reading has to rest: because the user has paused, or because of
  * us. */
 bool gcn__delivery_rests(const struct gcn_client_s* client);

@@ -5,18 +5,24 @@
 #include "client/drops.h"
 
 #include "base/assert.h"
+#include "base/err.h"
 #include "base/time.h"
 #include "core/gaps.h"
 
-enum { FIRST_COUNT = 8 };
+enum {
+  FIRST_COUNT = 8,
+  LANES_SIZE = GCN__LANE_COUNT_MAX * sizeof(struct gcn__drop),
+};
 
 _Static_assert((int)GCN_CERTAINTY_DROPPED == (int)GCN__CERTAINTY_POSSIBLE + 1,
                "the certainties that the engine knows, and this one");
 _Static_assert((int)GCN__LANE_COUNT_MAX == (int)GCN_CONNECTION_COUNT_MAX,
                "each connection has a lane");
 
-void gcn__drops_init(struct gcn__drops* drops, const struct gcn__mem* mem) {
+int gcn__drops_init(struct gcn__drops* drops, const struct gcn__mem* mem) {
   *drops = (struct gcn__drops){.mem = mem};
+  drops->lanes = gcn__alloc_zero(mem, LANES_SIZE);
+  return drops->lanes == NULL ? GCN__ENOMEM : 0;
 }
 
 static void clear(const struct gcn__mem* mem, struct gcn__drop* drop) {
@@ -29,10 +35,12 @@ static void clear(const struct gcn__mem* mem, struct gcn__drop* drop) {
 }
 
 void gcn__drops_deinit(struct gcn__drops* drops) {
-  if (drops->mem == NULL) return;
+  if (drops->lanes == NULL) return;
   for (int i = 0; i < GCN__LANE_COUNT_MAX; i++) {
     clear(drops->mem, &drops->lanes[i]);
   }
+  gcn__free(drops->mem, drops->lanes, LANES_SIZE);
+  drops->lanes = NULL;
 }
 
 static bool knows(const struct gcn__drop* drop, gcn_span_t topic) {
@@ -128,6 +136,7 @@ uint64_t gcn__drops_since(const struct gcn__drops* drops) {
 
 int gcn__drops_next(const struct gcn__drops* drops, gcn_gap_t* gap) {
   int index = 0;
+  if (drops->count == 0) return -1;
   while (index < GCN__LANE_COUNT_MAX && drops->lanes[index].since_ms == 0)
     index++;
   if (index == GCN__LANE_COUNT_MAX) return -1;

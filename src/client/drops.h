@@ -33,10 +33,14 @@ struct gcn__drops {
   const struct gcn__mem* mem;
   unsigned count;    /* of lanes that have something to tell */
   unsigned numbered; /* those of them that have a number */
-  struct gcn__drop lanes[GCN__LANE_COUNT_MAX];
+  /* GCN__LANE_COUNT_MAX of them, made beforehand: when something is dropped
+   * there may be no memory. */
+  struct gcn__drop* lanes;
 };
 
-void gcn__drops_init(struct gcn__drops* drops, const struct gcn__mem* mem);
+/* 0 or GCN__ENOMEM. */
+int gcn__drops_init(struct gcn__drops* drops, const struct gcn__mem* mem);
+/* All-zero is fine, and nothing can be noted there. */
 void gcn__drops_deinit(struct gcn__drops* drops);
 /* `made_ms`: since when the service may have had it, on the loop's clock. */
 void gcn__drops_note(struct gcn__drops* drops, const gcn_event_t* event,

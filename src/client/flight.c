@@ -59,6 +59,26 @@ static void weigh(struct gcn_client_s* client) {
   if (delivery->full) delivery->full_since_ms = delivery->now_ms;
 }
 
+/* The batch that goes first, if all of it were acknowledged in its callback,
+ * would neither fill the window nor have it give its memory back. */
+static bool stays_ready(const struct gcn__delivery* delivery) {
+  const struct gcn__window* window = &delivery->window;
+  size_t most = window->limits.count_max;
+  if (delivery->collect.count == 0) return true;
+  if (window->capacity / 2 >= most) return false;
+  return !delivery->stored ||
+         delivery->acks.count + window->count < most - most / 4;
+}
+
+uint32_t gcn__flight_ready(const struct gcn_client_s* client) {
+  const struct gcn__delivery* delivery = client->delivery;
+  const struct gcn__acks* acks = &delivery->acks;
+  bool stored = delivery->stored;
+  bool full = acks->count + delivery->window.count >= acks->capacity;
+  if ((stored && full) || !stays_ready(delivery)) return 0;
+  return gcn__window_ready(&delivery->window, stored);
+}
+
 static void note_change(struct gcn_client_s* client, bool changed) {
   struct gcn__delivery* delivery = client->delivery;
   uint64_t revision = gcn__window_revision(&delivery->window);
@@ -164,6 +184,7 @@ void gcn__delivery_taken(struct gcn_client_s* client, size_t count) {
 void gcn__delivery_woken(struct gcn_client_s* client, uint64_t now_ms) {
   struct gcn__delivery* delivery = client->delivery;
   delivery->now_ms = now_ms;
+  if (delivery->trim_ms <= now_ms) gcn__delivery_trim(client);
   if (!delivery->windowed) return;
   if (!gcn__flight_blocked(client)) {
     delivery->blocked_since_ms = GCN__NEVER;

@@ -158,6 +158,7 @@ void gcn__delivery_event(struct gcn_client_s* client,
     return;
   }
   const gcn_event_t event = gcn__delivery_view(client, &effect->event, read);
+  delivery->stirred = true;
   if (!delivery->windowed) {
     tell(client, &event);
     return;

@@ -5,6 +5,10 @@
 #include "client/hub.h"
 
 #include "base/err.h"
+#include "base/time.h"
+#include "loop/system.h"
+
+enum { SUSPEND_STEP_MS = 1000 }; /* the clocks are compared at most so often */
 
 static int ask_user(void* ctx, const char* host,
                     struct gcn__resolver* request) {
@@ -34,6 +38,7 @@ static void free_hub(void* ctx) {
   gcn_hub_t* hub = ctx;
   struct gcn__mem mem = hub->mem;
   if (hub->permits != NULL) gcn__permits_release(hub->permits);
+  gcn__tls_pool_deinit(&hub->tls_pool);
   gcn__spares_deinit(&hub->spares);
   gcn__free(&mem, hub->read_buffer, GCN__READ_BUFFER_SIZE);
   gcn__free(&mem, hub, sizeof *hub);
@@ -54,6 +59,7 @@ int gcn__hub_new(gcn_hub_t** out, uv_loop_t* loop, const struct gcn__mem* mem,
   hub->data = options->data;
   gcn__pace_init(&hub->pace, settings);
   gcn__spares_init(&hub->spares, mem);
+  gcn__tls_pool_init(&hub->tls_pool, mem);
   hub->read_buffer = gcn__alloc(mem, GCN__READ_BUFFER_SIZE);
   hub->permits = gcn__permits_new(mem, permit_count);
   bool good = hub->read_buffer != NULL && hub->permits != NULL;
@@ -69,6 +75,43 @@ int gcn__hub_new(gcn_hub_t** out, uv_loop_t* loop, const struct gcn__mem* mem,
 gcn_hub_t* gcn__hub_acquire(gcn_hub_t* hub) {
   hub->ref_count++;
   return hub;
+}
+
+/* The loop's clock may stand still while the machine sleeps, or not: what it
+ * has not counted is what the engines have to be told. */
+void gcn__hub_look(gcn_hub_t* hub, uint64_t now_ms) {
+  uint64_t passed_ms = now_ms - hub->suspend_seen_ms;
+  if (hub->suspend_seen_ms != 0 && passed_ms < SUSPEND_STEP_MS) return;
+  uint64_t awake_ms = gcn__loop_awake_ms();
+  uint64_t stayed_ms = awake_ms - hub->suspend_awake_ms;
+  uint64_t slept_ms =
+      gcn__suspend_note(&hub->suspend, awake_ms, gcn__loop_boot_ms());
+  hub->suspend_seen_ms = now_ms;
+  hub->suspend_awake_ms = awake_ms;
+  if (slept_ms == 0) return;
+  bool counted = passed_ms > gcn__time_add(stayed_ms, slept_ms / 2);
+  hub->sleeps.count++;
+  if (!counted) hub->sleeps.uncounted_ms += slept_ms;
+  if (hub->hosts != NULL) gcn__hosts_flush(hub->hosts);
+}
+
+int gcn__hub_join(gcn_hub_t* hub, struct gcn__turn* turn) {
+  if (hub->turns == NULL) {
+    int error = gcn__turns_new(&hub->turns, hub->loop, &hub->mem, uv_hrtime);
+    if (error != 0) return error;
+  }
+  gcn__turns_join(hub->turns, turn);
+  gcn__hub_look(hub, gcn__loop_now_ms(hub->loop)); /* for whoever is new */
+  return 0;
+}
+
+bool gcn__hub_part(gcn_hub_t* hub, struct gcn__turn* turn,
+                   void (*gone)(void* keeper), void* keeper) {
+  struct gcn__turns* turns = hub->turns;
+  if (!gcn__turns_leave(turns, turn)) return true;
+  hub->turns = NULL; /* whoever joins next has new ones */
+  gcn__turns_close(turns, gone, keeper);
+  return false;
 }
 
 bool gcn__hub_quit(gcn_hub_t* hub, void (*gone)(void* keeper), void* keeper) {

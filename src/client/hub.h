@@ -9,15 +9,25 @@
 #define GCN_CLIENT_HUB_H
 
 #include "base/spares.h"
+#include "codec/tls.h"
 #include "core/pace.h"
 #include "gcnotify.h"
 #include "loop/hosts.h"
 #include "loop/permits.h"
+#include "loop/suspend.h"
+#include "loop/turns.h"
 
 #include <unistd.h>
 
 /* One read of this size fills at most four TLS records. */
 enum { GCN__READ_BUFFER_SIZE = 64 * 1024 };
+
+/* How often the machine slept, and how long in all as far as the loop's clock
+ * has not counted it. */
+struct gcn__sleeps {
+  uint64_t count;
+  uint64_t uncounted_ms;
+};
 
 struct gcn_hub_s {
   struct gcn__mem mem;
@@ -28,8 +38,14 @@ struct gcn_hub_s {
   void* data;
   struct gcn__hosts* hosts; /* NULL: given up already */
   struct gcn__permits* permits;
+  struct gcn__turns* turns; /* NULL: nobody is on the loop */
+  struct gcn__sleeps sleeps;
+  struct gcn__suspend suspend;
+  uint64_t suspend_awake_ms; /* the awake clock then */
+  uint64_t suspend_seen_ms;  /* when it was looked at last; 0: never */
   struct gcn__pace pace;
   struct gcn__spares spares;
+  struct gcn__tls_pool tls_pool;
   /* Where libuv reads to.  It is one client's from the read until the end of
    * that client's turn, during which nobody else reads. */
   char* read_buffer;
@@ -45,6 +61,15 @@ void gcn__hub_release(gcn_hub_t* hub);
 /* The only user is about to leave, and waits for look-ups under way.  True: for
  * none; else `gone` comes. */
 bool gcn__hub_quit(gcn_hub_t* hub, void (*gone)(void* keeper), void* keeper);
+/* A client puts itself on the loop.  0 or an error. */
+int gcn__hub_join(gcn_hub_t* hub, struct gcn__turn* turn);
+/* ... and takes itself off.  False: it was the last one; then `gone` comes when
+ * what all of them had on the loop has left it. */
+bool gcn__hub_part(gcn_hub_t* hub, struct gcn__turn* turn,
+                   void (*gone)(void* keeper), void* keeper);
+/* Compares the clocks, unless that was done a moment ago, and counts a sleep of
+ * the machine. */
+void gcn__hub_look(gcn_hub_t* hub, uint64_t now_ms);
 /* For a child after fork. */
 void gcn__hub_abandon(gcn_hub_t* hub);
 

@@ -196,6 +196,10 @@ static int make_network(struct gcn_client_s* client,
                         const struct gcn__config* config, char* why) {
   int error = gcn__proxies_init(&client->proxies, &client->mem, config);
   if (error == 0) error = take_hub(client, config, why);
+  if (error == 0) {
+    error = gcn__config_load_tls(config, &client->hub->tls_pool, &client->mem,
+                                 &client->tls, why);
+  }
   if (error != 0) return error;
   client->read_buffer = client->hub->read_buffer;
   if (client->connect_cb == NULL) return 0;
@@ -233,14 +237,11 @@ static int make_delivery(struct gcn_client_s* client,
   return told ? GCN_ECONFIG : error;
 }
 
-/* The steps that may fail; the last one puts the async handle on the loop. */
+/* The steps that may fail; the last one may put the hub on the loop. */
 static int make_parts(struct gcn_client_s* client,
                       const struct gcn__config* config,
                       char why[GCN__WHY_SIZE]) {
   int error = gcn__config_check_proxies(config, why);
-  if (error == 0) {
-    error = gcn__config_load_tls(config, &client->mem, &client->tls, why);
-  }
   if (error == 0) error = make_network(client, config, why);
   if (error == 0) error = make_recorder(client, config);
   if (error != 0) return error;
@@ -249,7 +250,8 @@ static int make_parts(struct gcn_client_s* client,
   if (error != 0) return error;
   error = gcn__mailbox_init(&client->mailbox);
   if (error != 0) return error;
-  error = uv_async_init(client->loop, &client->async, gcn__pump_wake);
+  client->turn = (struct gcn__turn){.serve = gcn__pump_serve, .ctx = client};
+  error = gcn__hub_join(client->hub, &client->turn);
   if (error != 0) gcn__mailbox_deinit(&client->mailbox);
   return error;
 }
@@ -285,7 +287,8 @@ int gcn_client_new(gcn_client_t** out, uv_loop_t* loop,
     complain(&config, error, why);
     return error;
   }
-  client->async.data = client;
+  client->turns = client->hub->turns;
+  client->sleeps = client->hub->sleeps;
   gcn__alarm_init(&client->alarm, loop, gcn__pump_alarm, client);
   client->hold_count = 2;
   *out = client;
@@ -322,8 +325,10 @@ void gcn__client_release(void* ctx) {
   if (gcn__hub_quit(client->hub, end_client, client)) end_client(client);
 }
 
-static void on_async_closed(uv_handle_t* handle) {
-  gcn__client_release(handle->data);
+static void on_turns_gone(void* ctx) {
+  struct gcn_client_s* client = ctx;
+  client->parted = true;
+  gcn__client_release(client);
 }
 
 static void on_alarm_closed(uv_handle_t* handle) {
@@ -340,21 +345,20 @@ void gcn__client_leave(struct gcn_client_s* client) {
     if (link != NULL) gcn__link_drop(link, false);
   }
   uv_close((uv_handle_t*)&client->alarm.handle, on_alarm_closed);
-  uv_close((uv_handle_t*)&client->async, on_async_closed);
-}
-
-static void set_handle_ref(uv_handle_t* handle, bool referenced) {
-  if (referenced) {
-    uv_ref(handle);
-  } else {
-    uv_unref(handle);
+  if (gcn__hub_part(client->hub, &client->turn, on_turns_gone, client)) {
+    on_turns_gone(client); /* the timer still holds the client */
   }
 }
 
 void gcn__client_set_ref(struct gcn_client_s* client, bool referenced) {
   client->referenced = referenced;
-  set_handle_ref((uv_handle_t*)&client->async, referenced);
-  set_handle_ref((uv_handle_t*)&client->alarm.handle, referenced);
+  uv_handle_t* timer = (uv_handle_t*)&client->alarm.handle;
+  gcn__turns_ref(client->turns, &client->turn, referenced);
+  if (referenced) {
+    uv_ref(timer);
+  } else {
+    uv_unref(timer);
+  }
   for (int i = 0; i < GCN__WIRE_COUNT; i++) {
     if (client->wires[i] == NULL) continue;
     gcn__link_ref(client->wires[i], referenced);
@@ -369,6 +373,7 @@ int gcn_client_abandon(gcn_client_t* client) {
   gcn__mailbox_abandon(&client->mailbox);
   gcn__checkpointer_abandon(client);
   gcn_hub_t* hub = client->hub;
+  if (!client->parted) gcn__turns_abandon(client->turns);
   free_parts(client);
   gcn__hub_abandon(hub);
   return 0;

@@ -41,8 +41,8 @@ static void append(struct gcn__mailbox* mailbox, struct gcn__post* post) {
   mailbox->last = post;
 }
 
-int gcn__mailbox_post(struct gcn__mailbox* mailbox, uv_async_t* wake,
-                      gcn_post_cb call, void* arg) {
+int gcn__mailbox_post(struct gcn__mailbox* mailbox, struct gcn__turns* turns,
+                      struct gcn__turn* turn, gcn_post_cb call, void* arg) {
   struct gcn__post* post = gcn__alloc(&gcn__mem_libc, sizeof *post);
   if (post == NULL) return UV_ENOMEM;
   *post = (struct gcn__post){.next = NULL, .call = call, .arg = arg};
@@ -50,8 +50,8 @@ int gcn__mailbox_post(struct gcn__mailbox* mailbox, uv_async_t* wake,
   bool shut = mailbox->shut;
   if (!shut) {
     append(mailbox, post);
-    /* Inside the lock, so that a mailbox that is shut is never woken. */
-    uv_async_send(wake);
+    /* Inside the lock: whoever has shut his mailbox is never called. */
+    gcn__turns_call(turns, turn);
   }
   uv_mutex_unlock(&mailbox->mutex);
   if (!shut) return 0;

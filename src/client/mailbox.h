@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "gcnotify.h"
+#include "loop/turns.h"
 
 #include <uv.h>
 
@@ -38,9 +39,9 @@ void gcn__mailbox_put(struct gcn__mailbox* mailbox, unsigned commands);
 /* The commands since the last call. */
 unsigned gcn__mailbox_take(struct gcn__mailbox* mailbox);
 
-/* Any thread.  0, UV_ENOMEM, GCN_ECLOSING. */
-int gcn__mailbox_post(struct gcn__mailbox* mailbox, uv_async_t* wake,
-                      gcn_post_cb call, void* arg);
+/* Any thread; `turn` is called.  0, UV_ENOMEM, GCN_ECLOSING. */
+int gcn__mailbox_post(struct gcn__mailbox* mailbox, struct gcn__turns* turns,
+                      struct gcn__turn* turn, gcn_post_cb call, void* arg);
 /* From now on posts are refused. */
 void gcn__mailbox_shut(struct gcn__mailbox* mailbox);
 /* The posts so far, first one first; NULL if none.  Free each one. */

@@ -527,7 +527,7 @@ int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
 }
 
 int gcn__config_load_tls(const struct gcn__config* config,
-                         const struct gcn__mem* mem,
+                         struct gcn__tls_pool* pool, const struct gcn__mem* mem,
                          struct gcn__tls_config** tls,
                          char why[GCN__WHY_SIZE]) {
   char text[GCN__TLS_TEXT_SIZE] = "";
@@ -544,7 +544,9 @@ int gcn__config_load_tls(const struct gcn__config* config,
   };
   *tls = NULL;
   if (!config->tls) return 0;
-  int error = gcn__tls_config_client(mem, &options, tls, text);
+  int error = pool == NULL
+                  ? gcn__tls_config_client(mem, &options, tls, text)
+                  : gcn__tls_config_pooled(pool, mem, &options, tls, text);
   bool named = strncmp(text, "client_", strlen("client_")) == 0;
   if (error != 0 && named) snprintf(why, GCN__WHY_SIZE, "%s", text);
   if (error != 0 && !named) snprintf(why, GCN__WHY_SIZE, "%s: %s", field, text);
@@ -559,7 +561,7 @@ int gcn_options_check(const gcn_options_t* options, char* why,
   int error = gcn__config_make(options, &config, text);
   if (error == 0) error = gcn__config_check_proxies(&config, text);
   if (error == 0)
-    error = gcn__config_load_tls(&config, &config.mem, &tls, text);
+    error = gcn__config_load_tls(&config, NULL, &config.mem, &tls, text);
   gcn__tls_config_release(tls);
   if (why != NULL && why_size > 0) snprintf(why, why_size, "%s", text);
   return error;

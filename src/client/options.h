@@ -63,11 +63,11 @@ struct gcn__config {
 /* 0, GCN_ECONFIG or UV_EINVAL; then `why` says what is wrong. */
 int gcn__config_make(const gcn_options_t* options, struct gcn__config* config,
                      char why[GCN__WHY_SIZE]);
-/* Loads the trust anchors if they are needed; *tls may stay NULL.  `mem` must
- * outlive it.
+/* Loads the trust anchors if they are needed, unless `pool` has them; *tls may
+ * stay NULL.  `pool` may be NULL; `mem` must outlive *tls.
  * 0, GCN_ECONFIG, GCN_EENTROPY, UV_ENOMEM; then `why` says what is wrong. */
 int gcn__config_load_tls(const struct gcn__config* config,
-                         const struct gcn__mem* mem,
+                         struct gcn__tls_pool* pool, const struct gcn__mem* mem,
                          struct gcn__tls_config** tls, char why[GCN__WHY_SIZE]);
 
 /* NULL, or what is wrong with a topic of the channels dialect or a subscription

@@ -6,6 +6,10 @@
  * calls made meanwhile only leave a note, which turn() obeys before it asks the
  * engine for more, so that a stop takes effect before the next dial and a pause
  * before the next event.
+ *
+ * A fact that comes while the clients of the hub have no time left, or wait
+ * already, is not fed but noted: bytes and ends are left where they are, in the
+ * kernel.  All that was noted is done when the client is served.
  */
 #include "client/pump.h"
 
@@ -17,14 +21,13 @@
 #include "loop/system.h"
 
 enum {
-  /* Per turn of the loop: enough to be fast, little enough to be a good guest
-   * of the loop.  To yield costs six system calls, so it has to be rare while
-   * events stream; everything else that is told counts for many of them. */
+  /* Per turn of the loop, besides the time that all share: enough to be fast,
+   * little enough to be a good guest of the loop.  What is told besides events
+   * counts for many of them. */
   BUDGET_CALLS = 2048,
   TOLD_CALLS = 32,
-  BUDGET_NS = 2000000,
-  /* The clock is looked at after each step, and after this many while they take
-   * less than that on average. */
+  /* The clock is looked at after each step, and after this many while they are
+   * events and take less than that on average. */
   QUICK_STEPS = 8,
   QUICK_NS = 5000,
   /* A timer this late means that the loop stood still, so silence may be
@@ -35,7 +38,6 @@ enum {
   /* So long without a call of the loop, it may have slept or been blocked. */
   LOOK_MS = 50,
   LOOKS_MAX = 3,
-  SUSPEND_STEP_MS = 1000, /* the clocks are compared at most this often */
 };
 
 static bool noted(const struct gcn_client_s* client) {
@@ -64,22 +66,25 @@ static void excuse(struct gcn_client_s* client, uint64_t now_ms) {
   gcn__engine_excuse(client->engine, now_ms);
 }
 
-/* The loop's clock may stand still while the machine sleeps, or not: what it
- * has not counted is what the engine has to be told. */
 static void notice_sleep(struct gcn_client_s* client, uint64_t now_ms) {
-  uint64_t passed_ms = now_ms - client->suspend_seen_ms;
-  if (client->suspend_seen_ms != 0 && passed_ms < SUSPEND_STEP_MS) return;
-  uint64_t awake_ms = gcn__loop_awake_ms();
-  uint64_t stayed_ms = awake_ms - client->suspend_awake_ms;
-  uint64_t slept_ms =
-      gcn__suspend_note(&client->suspend, awake_ms, gcn__loop_boot_ms());
-  client->suspend_seen_ms = now_ms;
-  client->suspend_awake_ms = awake_ms;
-  if (slept_ms == 0) return;
-  client->sleep_count++;
-  bool counted = passed_ms > gcn__time_add(stayed_ms, slept_ms / 2);
-  if (client->hub->hosts != NULL) gcn__hosts_flush(client->hub->hosts);
-  gcn__engine_slept(client->engine, counted ? 0 : slept_ms, now_ms);
+  gcn__hub_look(client->hub, now_ms);
+  struct gcn__sleeps before = client->sleeps;
+  client->sleeps = client->hub->sleeps;
+  if (client->sleeps.count == before.count) return;
+  client->sleep_count += client->sleeps.count - before.count;
+  gcn__engine_slept(client->engine,
+                    client->sleeps.uncounted_ms - before.uncounted_ms, now_ms);
+}
+
+static void refill(struct gcn_client_s* client) {
+  uint64_t number = gcn__turns_number(client->turns);
+  if (client->turn_number == number) return;
+  client->turn_number = number;
+  client->calls_left = BUDGET_CALLS;
+}
+
+static bool spent(const struct gcn_client_s* client) {
+  return client->calls_left == 0 || gcn__turns_over(client->turns);
 }
 
 static uint64_t begin(struct gcn_client_s* client) {
@@ -91,20 +96,12 @@ static uint64_t begin(struct gcn_client_s* client) {
     excuse(client, now_ms);
   }
   client->awake_ms = now_ms;
+  gcn__turns_begin(client->turns);
+  refill(client);
   notice_sleep(client, now_ms);
   gcn__delivery_woken(client, now_ms);
   obey(client, now_ms);
   return now_ms;
-}
-
-static void refill(struct gcn_client_s* client) {
-  client->calls_left = BUDGET_CALLS;
-  client->time_left_ns = BUDGET_NS;
-  client->yielding = false;
-}
-
-static bool spent(const struct gcn_client_s* client) {
-  return client->calls_left == 0 || client->time_left_ns == 0;
 }
 
 static void write_wire(struct gcn_client_s* client, enum gcn__wire_index wire) {
@@ -153,6 +150,7 @@ static void open_link(struct gcn_client_s* client,
   GCN__ASSERT(client->wires[wire] == NULL);
   refresh_tls(client, now_ms);
   client->settled[wire] = false;
+  client->facts[wire] = 0;
   int error = gcn__link_open(&options, now_ms, &client->wires[wire]);
   client->open_errors[wire] = error;
   if (error == 0) client->hold_count++;
@@ -162,19 +160,25 @@ static void drop_link(struct gcn_client_s* client, enum gcn__wire_index wire,
                       bool abort) {
   struct gcn__link* link = client->wires[wire];
   client->open_errors[wire] = 0;
+  client->facts[wire] = 0;
   if (link == NULL) return;
   if (!abort) write_wire(client, wire); /* the last word, if it fits */
   client->wires[wire] = NULL;
   gcn__link_drop(link, abort);
 }
 
-static void perform(struct gcn_client_s* client,
-                    const struct gcn__effect* effect, uint64_t now_ms) {
+/* What it was decides how soon the clock is looked at. */
+enum pace { NOTHING, QUICK, SLOW };
+
+static enum pace perform(struct gcn_client_s* client,
+                         const struct gcn__effect* effect, uint64_t now_ms) {
   switch (effect->kind) {
   case GCN__EFFECT_OPEN: open_link(client, effect, now_ms); break;
   case GCN__EFFECT_DROP: drop_link(client, effect->wire, effect->abort); break;
-  case GCN__EFFECT_EVENT: gcn__delivery_event(client, effect); break;
-  case GCN__EFFECT_MARK: gcn__delivery_mark(client, &effect->mark); break;
+  case GCN__EFFECT_EVENT: gcn__delivery_event(client, effect); return QUICK;
+  case GCN__EFFECT_MARK:
+    gcn__delivery_mark(client, &effect->mark);
+    return QUICK;
   case GCN__EFFECT_STATE:
   case GCN__EFFECT_NOTICE:
   case GCN__EFFECT_HEARTBEAT:
@@ -188,40 +192,38 @@ static void perform(struct gcn_client_s* client,
         client->calls_left < TOLD_CALLS ? client->calls_left : TOLD_CALLS;
     break;
   }
+  return SLOW;
 }
 
 /* One thing, in the order of arrival: what waits comes before what the engine
- * has.  False: there is nothing to do. */
-static bool step(struct gcn_client_s* client, uint64_t now_ms) {
+ * has. */
+static enum pace step(struct gcn_client_s* client, uint64_t now_ms) {
   struct gcn__effect effect;
-  if (gcn__delivery_drain(client, now_ms)) return true;
-  if (gcn__delivery_holds(client)) return false;
-  if (!gcn__engine_next(client->engine, &effect)) return false;
-  perform(client, &effect, now_ms);
-  return true;
+  if (gcn__delivery_drain(client, now_ms)) return QUICK;
+  if (gcn__delivery_holds(client)) return NOTHING;
+  gcn__engine_keep(client->engine, ~gcn__delivery_ready(client));
+  if (!gcn__engine_next(client->engine, &effect)) return NOTHING;
+  return perform(client, &effect, now_ms);
 }
 
-/* How long it took since `*seen_ns`, off what is left. */
-static uint64_t spend_time(struct gcn_client_s* client, uint64_t* seen_ns) {
-  uint64_t now_ns = uv_hrtime();
-  uint64_t passed_ns = now_ns - *seen_ns;
-  client->time_left_ns -= gcn__time_min(client->time_left_ns, passed_ns);
-  *seen_ns = now_ns;
-  return passed_ns;
+/* How many events may be told before the clock is looked at again. */
+static unsigned look(struct gcn_client_s* client, unsigned taken) {
+  uint64_t passed_ns;
+  gcn__turns_look(client->turns, &passed_ns);
+  return passed_ns < taken * (uint64_t)QUICK_NS ? QUICK_STEPS : 1;
 }
 
 /* Ends early if the budget is spent or the user has called. */
 static void drain(struct gcn_client_s* client, uint64_t now_ms) {
-  uint64_t seen_ns = uv_hrtime();
-  unsigned taken = 0; /* steps since then */
-  unsigned most = 1;  /* ... before the clock is looked at again */
-  while (!spent(client) && !noted(client) && step(client, now_ms)) {
-    if (++taken < most) continue;
-    bool quick = spend_time(client, &seen_ns) < taken * (uint64_t)QUICK_NS;
-    most = quick ? QUICK_STEPS : 1;
+  unsigned taken = 0; /* steps since the clock was looked at */
+  unsigned most = 2;  /* a single event is not worth it */
+  while (!spent(client) && !noted(client)) {
+    enum pace pace = step(client, now_ms);
+    if (pace == NOTHING) break;
+    if (++taken < most && pace == QUICK) continue;
+    most = look(client, taken);
     taken = 0;
   }
-  if (taken > 0) spend_time(client, &seen_ns);
   gcn__engine_settle(client->engine);
   /* An event that was in hand when the user paused stays where it is. */
   if (!client->pause_wanted) gcn__delivery_flush(client);
@@ -239,7 +241,7 @@ static void set_reading(struct gcn_client_s* client) {
       gcn__link_settled(link);
     }
     bool full = gcn__engine_full(client->engine, wire);
-    gcn__link_read(link, !full && !client->yielding);
+    gcn__link_read(link, !full);
   }
 }
 
@@ -295,9 +297,9 @@ static void turn(struct gcn_client_s* client, uint64_t now_ms) {
     obey(client, now_ms);
     drain(client, now_ms);
   }
-  unsigned count = gcn__engine_wire_count(client->engine);
-  for (unsigned i = 0; i < count; i++) {
-    write_wire(client, (enum gcn__wire_index)i);
+  /* The upgrade of a stream before the topics that go beside it. */
+  for (unsigned i = gcn__engine_wire_count(client->engine); i > 0; i--) {
+    write_wire(client, (enum gcn__wire_index)(i - 1));
   }
   conclude(client, now_ms);
   client->pumping = false;
@@ -305,9 +307,9 @@ static void turn(struct gcn_client_s* client, uint64_t now_ms) {
     gcn__client_leave(client);
     return;
   }
-  if (busy(client) || spent(client) || opening_failed(client)) {
-    client->yielding = true;
-    uv_async_send(&client->async);
+  if (busy(client) || opening_failed(client)) {
+    client->woken = true;
+    gcn__turns_wait(client->turns, &client->turn);
   }
   set_reading(client);
   arm(client);
@@ -334,19 +336,12 @@ static void report_open_errors(struct gcn_client_s* client, uint64_t now_ms) {
   }
 }
 
-void gcn__pump_wake(uv_async_t* async) {
-  struct gcn_client_s* client = async->data;
-  uint64_t now_ms = begin(client);
-  refill(client);
-  run_posts(client);
-  report_open_errors(client, now_ms);
-  turn(client, now_ms);
-}
-
+/* What has an end that is not read yet is not judged. */
 static void wake_links(struct gcn_client_s* client) {
   unsigned count = gcn__engine_wire_count(client->engine);
   for (unsigned i = 0; i < count; i++) {
     if (client->wires[i] == NULL) continue;
+    if (client->facts[i] & GCN__FACT_UNREAD) continue;
     gcn__link_woken(client->wires[i], gcn__loop_now_ms(client->loop));
   }
 }
@@ -365,18 +360,43 @@ static bool stood_still(struct gcn_client_s* client, uint64_t late_ms) {
   return client->looks > 0;
 }
 
+/* Whether a fact may be fed at once. */
+static bool may_work(const struct gcn_client_s* client) {
+  return client->serving || gcn__turns_free(client->turns);
+}
+
+static void ring(struct gcn_client_s* client) {
+  wake_links(client);
+  if (client->leaving) return;
+  uint64_t now_ms = begin(client);
+  gcn__engine_woken(client->engine, now_ms);
+  turn(client, now_ms);
+}
+
+/* What lies unread by now is read before anything is judged; what comes later
+ * is not waited for. */
+static void note_alarm(struct gcn_client_s* client) {
+  gcn__turns_wait(client->turns, &client->turn);
+  if (client->rung) return;
+  client->rung = true;
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
+    bool unread = (client->facts[i] & GCN__FACT_UNREAD) != 0;
+    if (unread) client->facts[i] |= GCN__FACT_AWAITED;
+  }
+}
+
 void gcn__pump_alarm(void* ctx, uint64_t late_ms) {
   struct gcn_client_s* client = ctx;
   if (stood_still(client, late_ms)) {
     gcn__alarm_arm(&client->alarm, 0);
     return;
   }
-  wake_links(client);
-  if (client->leaving) return;
-  uint64_t now_ms = begin(client);
-  refill(client);
-  gcn__engine_woken(client->engine, now_ms);
-  turn(client, now_ms);
+  if (may_work(client)) {
+    ring(client);
+    return;
+  }
+  note_alarm(client);
 }
 
 static enum gcn__wire_index wire_of(const struct gcn_client_s* client,
@@ -387,9 +407,19 @@ static enum gcn__wire_index wire_of(const struct gcn_client_s* client,
   return wire;
 }
 
+static void note_fact(struct gcn_client_s* client, const struct gcn__link* link,
+                      enum gcn__fact fact) {
+  client->facts[wire_of(client, link)] |= (unsigned char)fact;
+  gcn__turns_wait(client->turns, &client->turn);
+}
+
 static void on_linked(void* owner, struct gcn__link* link) {
   struct gcn_client_s* client = owner;
   enum gcn__wire_index wire = wire_of(client, link);
+  if (!may_work(client)) {
+    note_fact(client, link, GCN__FACT_LINKED);
+    return;
+  }
   uint64_t now_ms = begin(client);
   gcn__engine_linked(client->engine, wire, now_ms);
   turn(client, now_ms);
@@ -397,7 +427,15 @@ static void on_linked(void* owner, struct gcn__link* link) {
 
 static void on_lend(void* owner, uv_buf_t* buf) {
   const struct gcn_client_s* client = owner;
-  *buf = uv_buf_init(client->read_buffer, GCN__READ_BUFFER_SIZE);
+  bool good = may_work(client);
+  *buf = good ? uv_buf_init(client->read_buffer, GCN__READ_BUFFER_SIZE)
+              : uv_buf_init(NULL, 0);
+}
+
+static void on_unread(void* owner, struct gcn__link* link) {
+  struct gcn_client_s* client = owner;
+  note_fact(client, link, GCN__FACT_UNREAD);
+  if (gcn__turns_crowded(client->turns)) gcn__link_read(link, false);
 }
 
 static void on_received(void* owner, struct gcn__link* link,
@@ -415,30 +453,138 @@ static void on_received(void* owner, struct gcn__link* link,
 static void on_writable(void* owner, struct gcn__link* link) {
   struct gcn_client_s* client = owner;
   (void)wire_of(client, link);
-  turn(client, begin(client));
+  if (may_work(client)) {
+    turn(client, begin(client));
+    return;
+  }
+  client->woken = true;
+  gcn__turns_wait(client->turns, &client->turn);
 }
 
+/* Told at once: the end of a stream is read, so it came in time or was left
+ * unread, and of connections that are not made yet there are few, as many as
+ * there are permits. */
 static void on_ended(void* owner, struct gcn__link* link, int error,
                      enum gcn__layer layer, const char* text) {
   struct gcn_client_s* client = owner;
   enum gcn__wire_index wire = wire_of(client, link);
   client->wires[wire] = NULL;
+  client->facts[wire] = 0;
   uint64_t now_ms = begin(client);
   gcn__engine_ended(client->engine, wire, error, layer, text, now_ms);
   turn(client, now_ms);
 }
 
+/* The end of the run that is under way arms the timer. */
 static void on_hurried(void* owner, struct gcn__link* link) {
   struct gcn_client_s* client = owner;
-  (void)link;
-  if (!client->pumping) arm(client);
+  if (!client->pumping) note_fact(client, link, GCN__FACT_HURRIED);
 }
 
 const struct gcn__link_listener gcn__pump_listener = {
     .linked = on_linked,
     .lend = on_lend,
     .received = on_received,
+    .unread = on_unread,
     .writable = on_writable,
     .ended = on_ended,
     .hurried = on_hurried,
 };
+
+static bool take_fact(struct gcn_client_s* client, unsigned wire,
+                      enum gcn__fact fact) {
+  bool noted = (client->facts[wire] & fact) != 0;
+  client->facts[wire] &= (unsigned char)~(unsigned)fact;
+  return noted && client->wires[wire] != NULL;
+}
+
+/* What became of dialling; what was begun by it has deadlines of its own. */
+static void serve_dialling(struct gcn_client_s* client) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  bool hurried = false;
+  for (unsigned i = 0; i < count && !client->leaving; i++) {
+    if (take_fact(client, i, GCN__FACT_HURRIED)) {
+      gcn__link_woken(client->wires[i], gcn__loop_now_ms(client->loop));
+      hurried = true;
+    }
+    if (take_fact(client, i, GCN__FACT_LINKED)) {
+      on_linked(client, client->wires[i]);
+    }
+  }
+  if (hurried && !client->leaving) arm(client);
+}
+
+static void serve_wake(struct gcn_client_s* client) {
+  if (client->leaving || !(client->woken || client->turn.posted)) return;
+  client->woken = false;
+  uint64_t now_ms = begin(client);
+  run_posts(client);
+  report_open_errors(client, now_ms);
+  turn(client, now_ms);
+}
+
+/* Reads until nothing is left, but no more than may be told in this turn. */
+static void serve_wire(struct gcn_client_s* client, unsigned wire) {
+  while (!client->woken && take_fact(client, wire, GCN__FACT_UNREAD)) {
+    enum gcn__wire_index index = (enum gcn__wire_index)wire;
+    struct gcn__link* link = client->wires[wire];
+    take_fact(client, wire, GCN__FACT_AWAITED);
+    if (gcn__engine_full(client->engine, index)) return;
+    client->first_wire = wire + 1;
+    bool more = gcn__link_pull(link);
+    if (client->wires[wire] != link) return;
+    /* It may have been stopped for a crowd, and there was nothing after all. */
+    gcn__link_read(link, !gcn__engine_full(client->engine, index));
+    if (!more) return;
+    client->facts[wire] |= GCN__FACT_UNREAD;
+    if (gcn__turns_look(client->turns, NULL)) return;
+  }
+}
+
+/* The one that was read last comes last: it may always have more than may be
+ * told in a turn. */
+static void serve_wires(struct gcn_client_s* client) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  unsigned first = client->first_wire;
+  for (unsigned i = 0; i < count && !client->leaving; i++) {
+    serve_wire(client, (first + i) % count);
+  }
+}
+
+static bool may_judge(const struct gcn_client_s* client) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
+    if (client->facts[i] & GCN__FACT_AWAITED) return false;
+  }
+  return true;
+}
+
+static bool waits(const struct gcn_client_s* client) {
+  unsigned count = gcn__engine_wire_count(client->engine);
+  for (unsigned i = 0; i < count; i++) {
+    if (client->facts[i] != 0) return true;
+  }
+  return client->woken || client->rung;
+}
+
+/* What can be read is read before it is judged what is late. */
+void gcn__pump_serve(void* ctx) {
+  struct gcn_client_s* client = ctx;
+  client->serving = true;
+  serve_dialling(client);
+  serve_wake(client);
+  serve_wires(client);
+  if (client->rung && !client->leaving && may_judge(client)) {
+    client->rung = false;
+    ring(client);
+  }
+  client->serving = false;
+  if (client->leaving || !waits(client)) return;
+  gcn__turns_wait(client->turns, &client->turn);
+}
+
+void gcn__client_wake(struct gcn_client_s* client) {
+  if (client->leaving) return;
+  client->woken = true;
+  gcn__turns_wake(client->turns, &client->turn);
+}

@@ -14,8 +14,8 @@
 /* What the links of a client call; their owner is the client. */
 extern const struct gcn__link_listener gcn__pump_listener;
 
-/* The async handle's and the timer's callbacks. */
-void gcn__pump_wake(uv_async_t* async);
+/* The client's turn has come; the timer's callback. */
+void gcn__pump_serve(void* client);
 void gcn__pump_alarm(void* client, uint64_t late_ms);
 
 #endif

@@ -121,12 +121,13 @@ TARGET static inline uint64_t find_spaces(const char* bytes, uint64_t bits) {
   return bits == 0 ? 0 : bits & gather(is_space(low), is_space(high));
 }
 
-/* A product without carries with all ones. */
+/* A product without carries with all ones.  Processors of 32 bits have no
+ * instruction to move 64, which compilers hide here. */
 TARGET static inline uint64_t prefix_xor(uint64_t bits) {
   __m128i factor = _mm_set1_epi8((char)0xff);
   __m128i product =
-      _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)bits), factor, 0);
-  return (uint64_t)_mm_cvtsi128_si64(product);
+      _mm_clmulepi64_si128(_mm_set_epi64x(0, (long long)bits), factor, 0);
+  return (uint64_t)product[0];
 }
 
 #  include "codec/scan-kernel.h"

@@ -200,7 +200,8 @@ static int load_path(const char* path, struct gcn__tls_material* material,
                      char* text) {
   struct stat status;
   if (stat(path, &status) != 0) return refuse(text, path, stat_problem(errno));
-  if (S_ISDIR(status.st_mode)) return load_directory(path, material, text);
+  material->unwatched = S_ISDIR(status.st_mode);
+  if (material->unwatched) return load_directory(path, material, text);
   /* Opening anything else, a FIFO say, could block the loop for ever. */
   if (!S_ISREG(status.st_mode)) return refuse(text, path, "is not a file");
   if (status.st_size == 0) return refuse(text, path, "is empty");

@@ -10,6 +10,9 @@
  * say how large its buffers are (MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH) keeps
  * them; ours says so.
  *
+ * What a handshake alone needs goes, too, as soon as it is over: Mbed TLS would
+ * keep its keys, the peer's chain, and for TLS 1.3 its digests.
+ *
  * Private to the TLS codec.
  */
 #ifndef GCN_CODEC_TLS_BUFFERS_H
@@ -51,6 +54,10 @@ void gcn__tls_buffers_begin(struct gcn__tls_buffers* buffers,
 bool gcn__tls_buffers_wake(struct gcn__tls_buffers* buffers);
 /* After it: gives back what holds nothing. */
 void gcn__tls_buffers_rest(struct gcn__tls_buffers* buffers);
+/* A client's handshake is over, and its own buffers are still there: frees what
+ * was only needed for it.  From then on nobody can ask for the peer's
+ * certificates; sessions are kept without them. */
+void gcn__tls_buffers_strip(mbedtls_ssl_context* ssl);
 /* Before mbedtls_ssl_free: what is there goes where it belongs.  All-zero is
  * fine. */
 void gcn__tls_buffers_end(struct gcn__tls_buffers* buffers);

@@ -6,6 +6,10 @@
  * Private to the TLS codec.  It knows no connection.  Material (trust anchors,
  * an own certificate, and the offer made with them) never changes once it is
  * made: new files make new material, and a connection keeps what it began with.
+ *
+ * A configuration is one client's view of a base: what it counted, and what of
+ * the base's news it was told.  Clients of one pool whose options are the same
+ * have one base.
  */
 #ifndef GCN_CODEC_TLS_CONFIG_H
 #define GCN_CODEC_TLS_CONFIG_H
@@ -70,11 +74,14 @@ struct gcn__tls_material {
   /* As they were just before they were read. */
   struct gcn__tls_file files[GCN__TLS_FILE_COUNT_MAX];
   size_t file_count;
+  /* It was made of a directory, of whose files a change may go unseen. */
+  bool unwatched;
   mbedtls_ssl_config ssl;
 };
 
-struct gcn__tls_config {
-  const struct gcn__mem* mem;
+struct gcn__tls_base {
+  struct gcn__list link; /* in its pool */
+  struct gcn__mem mem;
   size_t ref_count;
   bool server;
   bool tls12_only;
@@ -88,11 +95,41 @@ struct gcn__tls_config {
   struct gcn__tls_sources sources;
   struct gcn__tls_material* material;
   struct gcn__tls_sessions sessions;
-  struct gcn__tls_counts counts;
   uint64_t now_ms;                  /* as last told */
   uint64_t look_ms;                 /* when to look at the files again */
+  uint64_t change_count;            /* how often the files were read again */
+  uint64_t problem_count;           /* of different ones in a row */
+  int problem_error;                /* if there is one */
   char problem[GCN__TLS_TEXT_SIZE]; /* with new files; "" if none */
 };
+
+struct gcn__tls_config {
+  const struct gcn__mem* mem;
+  size_t ref_count;
+  struct gcn__tls_base* base;
+  struct gcn__tls_counts counts;
+  /* The base's counts, as far as they were told. */
+  uint64_t change_count;
+  uint64_t problem_count;
+};
+
+/* Of options, with one user.  0, GCN__ENOMEM, GCN_EENTROPY or GCN_ECONFIG with
+ * a text. */
+int gcn__tls_base_make(const struct gcn__mem* mem, bool server,
+                       const struct gcn__tls_client_options* options,
+                       struct gcn__tls_base** base,
+                       char text[GCN__TLS_TEXT_SIZE]);
+/* Whether these options would make the same. */
+bool gcn__tls_base_fits(const struct gcn__tls_base* base,
+                        const struct gcn__tls_client_options* options);
+/* One user more, for whom the files are looked at now: 0, or the error that
+ * they would give him who has no other, with a text. */
+int gcn__tls_base_join(struct gcn__tls_base* base,
+                       char text[GCN__TLS_TEXT_SIZE]);
+void gcn__tls_base_release(struct gcn__tls_base* base);
+/* Looks at the files if it is time to. */
+void gcn__tls_base_look(struct gcn__tls_base* base, uint64_t now_ms);
+struct gcn__entropy gcn__tls_base_entropy(struct gcn__tls_base* base);
 
 /* Copies what the options hold.  0 or GCN__ENOMEM; free it in any case. */
 int gcn__tls_sources_copy(const struct gcn__mem* mem,
@@ -101,14 +138,20 @@ int gcn__tls_sources_copy(const struct gcn__mem* mem,
 /* Wipes what is secret. */
 void gcn__tls_sources_free(const struct gcn__mem* mem,
                            struct gcn__tls_sources* sources);
+/* Whether copies of the options would be equal to them. */
+bool gcn__tls_sources_equal(const struct gcn__tls_sources* sources,
+                            const struct gcn__tls_client_options* options);
 
-/* Reads all sources of `config` and makes material of them, held once.
+/* Reads all sources of `base` and makes material of them, held once.
  * 0, GCN__ENOMEM or GCN_ECONFIG with a text. */
-int gcn__tls_material_make(struct gcn__tls_config* config,
+int gcn__tls_material_make(struct gcn__tls_base* base,
                            struct gcn__tls_material** material,
                            char text[GCN__TLS_TEXT_SIZE]);
-/* Whether it is one of those we offer. */
+/* What we offer, ends with 0, and whether a suite is one of them. */
+const int* gcn__tls_suites(void);
 bool gcn__tls_suite_offered(unsigned suite);
+/* So that it is offered before the others. */
+bool gcn__tls_aes_is_fast(void);
 struct gcn__tls_material*
 gcn__tls_material_hold(struct gcn__tls_material* material);
 void gcn__tls_material_release(struct gcn__tls_material* material);
@@ -124,7 +167,7 @@ int gcn__tls_anchors_load(const struct gcn__tls_sources* sources,
  * have expired, to be shown to clients that must refuse it.
  * 0, GCN__ENOMEM or GCN_ECONFIG with a text that begins with the option's
  * name. */
-int gcn__tls_identity_load(struct gcn__tls_config* config,
+int gcn__tls_identity_load(struct gcn__tls_base* base,
                            struct gcn__tls_material* material,
                            char text[GCN__TLS_TEXT_SIZE]);
 

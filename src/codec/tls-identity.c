@@ -91,6 +91,27 @@ void gcn__tls_sources_free(const struct gcn__mem* mem,
   *sources = (struct gcn__tls_sources){.ca_pem = NULL};
 }
 
+static bool same_text(const char* one, const char* other) {
+  if (one == NULL || other == NULL) return one == other;
+  return strcmp(one, other) == 0;
+}
+
+bool gcn__tls_sources_equal(const struct gcn__tls_sources* sources,
+                            const struct gcn__tls_client_options* options) {
+  struct gcn__span ca = options->ca_pem;
+  bool has_ca = sources->ca_pem != NULL;
+  if (has_ca != (ca.data != NULL) || sources->ca_pem_size != ca.size) {
+    return false;
+  }
+  return (!has_ca || memcmp(sources->ca_pem, ca.data, ca.size) == 0) &&
+         same_text(sources->ca_path, options->ca_path) &&
+         same_text(sources->cert_pem, options->client_cert_pem) &&
+         same_text(sources->cert_path, options->client_cert_path) &&
+         same_text(sources->key_pem, options->client_key_pem) &&
+         same_text(sources->key_path, options->client_key_path) &&
+         same_text(sources->key_password, options->client_key_password);
+}
+
 static int refuse(const struct part* part, const char* what, char* text) {
   if (part->pem != NULL) {
     snprintf(text, GCN__TLS_TEXT_SIZE, "%s: the %s %s", part->option,
@@ -135,18 +156,18 @@ static int parse_certificate(const struct part* part, mbedtls_x509_crt* chain,
 }
 
 static int parse_key(const struct part* part, const char* password,
-                     struct gcn__tls_config* config, mbedtls_pk_context* key,
+                     struct gcn__tls_base* base, mbedtls_pk_context* key,
                      char* text) {
   int rc;
   if (part->pem == NULL) {
     rc = mbedtls_pk_parse_keyfile(key, part->path, password,
-                                  mbedtls_ctr_drbg_random, &config->random);
+                                  mbedtls_ctr_drbg_random, &base->random);
   } else {
     size_t password_size = password == NULL ? 0 : strlen(password);
     rc = mbedtls_pk_parse_key(key, (const unsigned char*)part->pem,
                               strlen(part->pem) + 1,
                               (const unsigned char*)password, password_size,
-                              mbedtls_ctr_drbg_random, &config->random);
+                              mbedtls_ctr_drbg_random, &base->random);
   }
   return rc == 0 ? 0 : refuse_number(part, rc, "is not PEM", text);
 }
@@ -160,7 +181,7 @@ static int look_at(const struct part* part, struct gcn__tls_material* material,
 }
 
 static int load_pair(const struct part* certificate, const struct part* key,
-                     struct gcn__tls_config* config,
+                     struct gcn__tls_base* base,
                      struct gcn__tls_material* material, char* text) {
   int rc = look_at(certificate, material, text);
   if (rc != 0) return rc;
@@ -168,11 +189,10 @@ static int load_pair(const struct part* certificate, const struct part* key,
   if (rc != 0) return rc;
   rc = look_at(key, material, text);
   if (rc != 0) return rc;
-  rc = parse_key(key, config->sources.key_password, config, &material->key,
-                 text);
+  rc = parse_key(key, base->sources.key_password, base, &material->key, text);
   if (rc != 0) return rc;
   rc = mbedtls_pk_check_pair(&material->certificates.pk, &material->key,
-                             mbedtls_ctr_drbg_random, &config->random);
+                             mbedtls_ctr_drbg_random, &base->random);
   if (rc == 0) return 0;
   return refuse_number(key, rc, "does not belong to the certificate", text);
 }
@@ -181,16 +201,16 @@ static bool is_absent(const struct part* part) {
   return part->pem == NULL && part->path == NULL;
 }
 
-int gcn__tls_identity_load(struct gcn__tls_config* config,
+int gcn__tls_identity_load(struct gcn__tls_base* base,
                            struct gcn__tls_material* material,
                            char text[GCN__TLS_TEXT_SIZE]) {
-  const struct gcn__tls_sources* from = &config->sources;
+  const struct gcn__tls_sources* from = &base->sources;
   struct part certificate = {"client_cert_path", "certificate", from->cert_pem,
                              from->cert_path};
   struct part key = {"client_key_path", "key", from->key_pem, from->key_path};
   if (certificate.pem != NULL) certificate.option = "client_cert_pem";
   if (key.pem != NULL) key.option = "client_key_pem";
-  if (config->server) certificate.option = key.option = "server";
+  if (base->server) certificate.option = key.option = "server";
 
   if (is_absent(&certificate) && is_absent(&key)) return 0;
   if (is_absent(&certificate) || is_absent(&key)) {
@@ -201,8 +221,8 @@ int gcn__tls_identity_load(struct gcn__tls_config* config,
              no_key ? key.noun : certificate.noun);
     return GCN_ECONFIG;
   }
-  int rc = load_pair(&certificate, &key, config, material, text);
-  if (rc != 0 || config->server) return rc;
+  int rc = load_pair(&certificate, &key, base, material, text);
+  if (rc != 0 || base->server) return rc;
   const mbedtls_x509_time* until = &material->certificates.valid_to;
   if (!mbedtls_x509_time_is_past(until)) return 0;
   return refuse_expired(&certificate, until, text);

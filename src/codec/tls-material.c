@@ -15,23 +15,6 @@
 
 enum { RSA_BITS_MIN = 2048 };
 
-/* AEAD with ephemeral key exchange only.  Mbed TLS's own order of preference:
- * without AES instructions, and with its AES code, ChaCha20 is the fastest. */
-static const int suites[] = {
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
-#endif
-    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    0,
-};
-
 /* P-256 first: every server has it, so no HelloRetryRequest, and it is the
  * cheapest one in Mbed TLS. */
 static const uint16_t groups[] = {
@@ -70,13 +53,6 @@ static const mbedtls_x509_crt_profile profile = {
     .rsa_min_bitlen = RSA_BITS_MIN,
 };
 
-bool gcn__tls_suite_offered(unsigned suite) {
-  size_t at = 0;
-  while (suites[at] != 0 && suites[at] != (int)suite)
-    at++;
-  return suites[at] != 0;
-}
-
 static void destroy(struct gcn__tls_material* material) {
   mbedtls_ssl_config_free(&material->ssl);
   mbedtls_pk_free(&material->key);
@@ -104,14 +80,14 @@ static struct gcn__tls_material* create(const struct gcn__mem* mem) {
 }
 
 /* What both ends have in common. */
-static int set_up(struct gcn__tls_config* config, mbedtls_ssl_config* ssl) {
-  int endpoint = config->server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
+static int set_up(struct gcn__tls_base* base, mbedtls_ssl_config* ssl) {
+  int endpoint = base->server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
   int rc = mbedtls_ssl_config_defaults(
       ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
   if (rc != 0) return GCN__ENOMEM;
-  mbedtls_ssl_conf_rng(ssl, mbedtls_ctr_drbg_random, &config->random);
+  mbedtls_ssl_conf_rng(ssl, mbedtls_ctr_drbg_random, &base->random);
   mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
-  mbedtls_ssl_conf_ciphersuites(ssl, suites);
+  mbedtls_ssl_conf_ciphersuites(ssl, gcn__tls_suites());
   mbedtls_ssl_conf_groups(ssl, groups);
   mbedtls_ssl_conf_sig_algs(ssl, signatures);
   mbedtls_ssl_conf_cert_profile(ssl, &profile);
@@ -122,10 +98,10 @@ static int set_up(struct gcn__tls_config* config, mbedtls_ssl_config* ssl) {
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
   mbedtls_ssl_conf_renegotiation(ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
-  if (config->tls12_only) {
+  if (base->tls12_only) {
     mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
   }
-  rc = mbedtls_ssl_conf_alpn_protocols(ssl, config->alpn);
+  rc = mbedtls_ssl_conf_alpn_protocols(ssl, base->alpn);
   return rc == 0 ? 0 : GCN__ENOMEM;
 }
 
@@ -136,7 +112,7 @@ static int show_certificate(struct gcn__tls_material* material) {
   return rc == 0 ? 0 : GCN__ENOMEM;
 }
 
-static int set_up_client(const struct gcn__tls_config* config,
+static int set_up_client(const struct gcn__tls_base* base,
                          struct gcn__tls_material* material) {
   mbedtls_ssl_config* ssl = &material->ssl;
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
@@ -148,17 +124,17 @@ static int set_up_client(const struct gcn__tls_config* config,
   mbedtls_ssl_conf_ca_chain(ssl, &material->anchors, revoked);
 #if defined(MBEDTLS_SSL_SESSION_TICKETS)
   mbedtls_ssl_conf_session_tickets(
-      ssl, config->resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
-                          : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+      ssl, base->resume ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                        : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 #  if defined(MBEDTLS_SSL_PROTO_TLS1_3)
   /* Else Mbed TLS drops TLS 1.3 tickets unread. */
-  if (config->resume) {
+  if (base->resume) {
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         ssl, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
   }
 #  endif
 #else
-  (void)config;
+  (void)base;
 #endif
   return show_certificate(material);
 }
@@ -172,42 +148,41 @@ static void forget_usage(mbedtls_x509_crt* certificate) {
   certificate->MBEDTLS_PRIVATE(ext_types) &= ~usage;
 }
 
-static int set_up_server(struct gcn__tls_config* config,
+static int set_up_server(struct gcn__tls_base* base,
                          struct gcn__tls_material* material) {
   mbedtls_ssl_conf_authmode(&material->ssl, MBEDTLS_SSL_VERIFY_NONE);
   forget_usage(&material->certificates);
 #if defined(GCN__TLS_TICKETS)
   mbedtls_ssl_conf_session_tickets_cb(&material->ssl, mbedtls_ssl_ticket_write,
-                                      mbedtls_ssl_ticket_parse,
-                                      &config->tickets);
+                                      mbedtls_ssl_ticket_parse, &base->tickets);
 #else
-  (void)config;
+  (void)base;
 #endif
   return show_certificate(material);
 }
 
-static int build(struct gcn__tls_config* config,
-                 struct gcn__tls_material* material, char* text) {
+static int build(struct gcn__tls_base* base, struct gcn__tls_material* material,
+                 char* text) {
   int rc = 0;
-  if (!config->server) {
-    rc = gcn__tls_anchors_load(&config->sources, material, text);
+  if (!base->server) {
+    rc = gcn__tls_anchors_load(&base->sources, material, text);
   }
   if (rc != 0) return rc;
-  rc = gcn__tls_identity_load(config, material, text);
+  rc = gcn__tls_identity_load(base, material, text);
   if (rc != 0) return rc;
-  rc = set_up(config, &material->ssl);
+  rc = set_up(base, &material->ssl);
   if (rc != 0) return rc;
-  return config->server ? set_up_server(config, material)
-                        : set_up_client(config, material);
+  return base->server ? set_up_server(base, material)
+                      : set_up_client(base, material);
 }
 
-int gcn__tls_material_make(struct gcn__tls_config* config,
+int gcn__tls_material_make(struct gcn__tls_base* base,
                            struct gcn__tls_material** material,
                            char text[GCN__TLS_TEXT_SIZE]) {
   *material = NULL;
-  struct gcn__tls_material* made = create(config->mem);
+  struct gcn__tls_material* made = create(&base->mem);
   if (made == NULL) return GCN__ENOMEM;
-  int rc = build(config, made, text);
+  int rc = build(base, made, text);
   if (rc != 0) {
     destroy(made);
     return rc;

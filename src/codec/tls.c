@@ -210,16 +210,20 @@ static int set_host(struct gcn__tls* tls, const char* host) {
   return mbedtls_ssl_set_hostname(&tls->ssl, name) == 0 ? 0 : GCN__ENOMEM;
 }
 
+static void drop_offer(struct gcn__tls* tls) {
+  gcn__tls_session_drop(&tls->config->base->mem, &tls->offered);
+}
+
 /* Without a session, or with one that Mbed TLS will not have, it is a full
  * handshake. */
 static int offer_session(struct gcn__tls* tls) {
-  struct gcn__tls_config* config = tls->config;
-  if (!config->resume || tls->state == GCN__TLS_FAILED) return 0;
-  gcn__tls_sessions_take(&config->sessions, tls->verify.host, config->now_ms,
+  struct gcn__tls_base* base = tls->config->base;
+  if (!base->resume || tls->state == GCN__TLS_FAILED) return 0;
+  gcn__tls_sessions_take(&base->sessions, tls->verify.host, base->now_ms,
                          &tls->offered);
   if (tls->offered.bytes == NULL) return 0;
   int rc = gcn__tls_session_offer(&tls->offered, &tls->ssl);
-  if (rc != 0) gcn__tls_session_drop(config->mem, &tls->offered);
+  if (rc != 0) drop_offer(tls);
   return rc == GCN__ENOMEM ? rc : 0;
 }
 
@@ -239,12 +243,12 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
                  const char* host, struct gcn__buf* out,
                  struct gcn__tls** tls) {
   *tls = NULL;
-  GCN__ASSERT(config->server == (host == NULL));
-  if (config->server != (host == NULL)) return GCN_ETLS;
+  GCN__ASSERT(config->base->server == (host == NULL));
+  if (config->base->server != (host == NULL)) return GCN_ETLS;
   struct gcn__tls* made = gcn__alloc_zero(mem, sizeof(*made));
   if (made == NULL) return GCN__ENOMEM;
   made->config = gcn__tls_config_hold(config);
-  made->material = gcn__tls_material_hold(config->material);
+  made->material = gcn__tls_material_hold(config->base->material);
   made->mem = mem;
   made->out = out;
   made->in = GCN__SPAN("");
@@ -269,7 +273,7 @@ void gcn__tls_free(struct gcn__tls* tls) {
   if (tls == NULL) return;
   gcn__tls_buffers_end(&tls->buffers);
   mbedtls_ssl_free(&tls->ssl);
-  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+  drop_offer(tls);
   gcn__tls_material_release(tls->material);
   gcn__tls_config_release(tls->config);
   gcn__free(tls->mem, tls, sizeof(*tls));
@@ -288,16 +292,15 @@ static bool is_tls12(const struct gcn__tls* tls) {
 /* For the next connection to this host.  Material that is not in use any more
  * leaves nothing behind: others may be trusted by now. */
 static void keep_session(struct gcn__tls* tls) {
-  struct gcn__tls_config* config = tls->config;
-  if (!config->resume || tls->material != config->material) return;
+  struct gcn__tls_base* base = tls->config->base;
+  if (!base->resume || tls->material != base->material) return;
   const struct gcn__tls_session* refused =
       tls->offered.bytes != NULL && !tls->resumed ? &tls->offered : NULL;
   struct gcn__tls_session session;
-  int rc = gcn__tls_session_export(&tls->ssl, refused, config->mem, &session);
+  int rc = gcn__tls_session_export(&tls->ssl, refused, &base->mem, &session);
   if (rc != 0) return; /* the next handshake is a full one */
-  memcpy(session.host, tls->verify.host, sizeof(session.host));
   session.born_ms = tls->born_ms;
-  gcn__tls_sessions_put(&config->sessions, &session);
+  gcn__tls_sessions_put(&base->sessions, tls->verify.host, &session);
 }
 
 /* A TLS 1.2 session comes with the handshake.  It is not kept before the server
@@ -307,9 +310,9 @@ static void note_data(struct gcn__tls* tls) {
   note_progress(tls);
   if (tls->heard) return;
   tls->heard = true;
-  if (tls->config->server || !is_tls12(tls)) return;
+  if (tls->config->base->server || !is_tls12(tls)) return;
   keep_session(tls);
-  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+  drop_offer(tls);
 }
 
 /* Mbed TLS shows us a certificate, or has the server prove that it knows the
@@ -331,22 +334,24 @@ static void settle_offer(struct gcn__tls* tls) {
     tls->born_ms = tls->offered.born_ms;
   } else {
     counts->full++;
-    tls->born_ms = tls->config->now_ms;
+    tls->born_ms = tls->config->base->now_ms;
   }
   if (is_tls12(tls)) return;
-  gcn__tls_session_drop(tls->config->mem, &tls->offered);
+  drop_offer(tls);
 }
 
 static int open_up(struct gcn__tls* tls) {
-  bool client = !tls->config->server;
+  bool client = !tls->config->base->server;
   if (client && !is_proven(tls)) {
     return fail(tls, GCN_ETLSVERIFY,
                 "the server's certificate was not checked");
   }
   if (client) settle_offer(tls);
+  gcn__tls_session_forget_peer(&tls->ssl);
   tls->state = GCN__TLS_OPEN;
   tls->version = mbedtls_ssl_get_version(&tls->ssl);
   tls->suite = mbedtls_ssl_get_ciphersuite(&tls->ssl);
+  if (client) gcn__tls_buffers_strip(&tls->ssl);
   note_progress(tls);
   return 0;
 }

@@ -19,6 +19,7 @@
 #define GCN_CODEC_TLS_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/span.h"
@@ -34,6 +35,15 @@ enum {
 /* Shared by any number of connections of one loop, which resume each other's
  * sessions.  Reference counted; not thread-safe. */
 struct gcn__tls_config;
+struct gcn__tls_base;
+
+/* The configurations of one loop.  Those that were made of equal options have
+ * the same trust anchors, certificate, generator and sessions, which are read
+ * and parsed for the first and freed with the last. */
+struct gcn__tls_pool {
+  struct gcn__mem mem;
+  struct gcn__list bases;
+};
 
 struct gcn__tls_client_options {
   /* Trust anchors: a PEM text, else a file or directory, else the system's
@@ -67,6 +77,18 @@ int gcn__tls_config_client(const struct gcn__mem* mem,
                            const struct gcn__tls_client_options* options,
                            struct gcn__tls_config** config,
                            char text[GCN__TLS_TEXT_SIZE]);
+/* What is in `pool` needs its allocator longer than the pool; `mem` is for what
+ * this configuration has for itself.  A directory of trust anchors is not
+ * shared: changes of its files could go unseen.  Else the files are looked at
+ * each time, and new ones hold for all.  Returns as above. */
+void gcn__tls_pool_init(struct gcn__tls_pool* pool, const struct gcn__mem* mem);
+/* Its configurations may outlive it. */
+void gcn__tls_pool_deinit(struct gcn__tls_pool* pool);
+int gcn__tls_config_pooled(struct gcn__tls_pool* pool,
+                           const struct gcn__mem* mem,
+                           const struct gcn__tls_client_options* options,
+                           struct gcn__tls_config** config,
+                           char text[GCN__TLS_TEXT_SIZE]);
 /* For the simulator and the tests: both PEM, the certificate's chain behind it.
  * Returns as above. */
 int gcn__tls_config_server(const struct gcn__mem* mem,
@@ -85,7 +107,8 @@ void gcn__tls_config_release(struct gcn__tls_config* config); /* NULL is fine */
  * is ever read again, and sessions do not age.
  * 0: nothing new; 1: read again.  GCN__ENOMEM, GCN_ECONFIG: the new files are
  * of no use, the old ones stay in use, and `why` says what is wrong; told once,
- * though it is tried again at each look. */
+ * though it is tried again at each look.  Of a pool, whoever looks first looks
+ * for all, and each is told. */
 int gcn__tls_config_refresh(struct gcn__tls_config* config, uint64_t now_ms,
                             char why[GCN__TLS_TEXT_SIZE]);
 

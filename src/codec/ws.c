@@ -9,15 +9,12 @@
  * its payload bytes only after this file has admitted the header, so a frame
  * that breaks a rule or a limit is refused before it costs anything.
  */
-#include "codec/ws.h"
+#include "codec/ws-inside.h"
 
 #include "base/assert.h"
 #include "base/err.h"
-#include "codec/utf8.h"
 
 #include <wslay/wslay.h>
-
-enum { HEADER_SIZE_MAX = 14 }; /* RFC 6455 §5.2: 2 + 8 + 4 */
 
 /* read_piece's third answer: something was done, nothing is complete. */
 enum { AGAIN = 2 };
@@ -25,38 +22,6 @@ enum { AGAIN = 2 };
 const struct gcn__ws_limits gcn__ws_limits_default = {
     .message_size_max = 1024 * 1024,
     .fragment_count_max = 1024,
-};
-
-struct gcn__ws {
-  const struct gcn__mem* mem;
-  enum gcn__ws_role role;
-  struct gcn__ws_limits limits;
-  struct gcn__entropy entropy;
-  wslay_frame_context_ptr frames;
-  struct gcn__span* in; /* set while a read runs */
-  struct gcn__buf* out; /* set while a write runs */
-
-  /* The frame being read. */
-  unsigned char header[HEADER_SIZE_MAX]; /* a copy of what wslay was given */
-  size_t header_size;
-  bool admitted;        /* the header is complete and allowed */
-  uint64_t unfed_size;  /* payload bytes wslay has not been given */
-  uint64_t unread_size; /* payload bytes wslay has not given back */
-  char control[GCN__WS_CONTROL_SIZE_MAX];
-  size_t control_size;
-
-  /* The data message being assembled; control frames may come in between. */
-  enum gcn__ws_opcode opcode;
-  bool assembling;
-  bool delivered; /* `message` is with the caller until the next read */
-  size_t fragment_count;
-  struct gcn__utf8 utf8;
-  struct gcn__buf message;
-
-  bool closed; /* a close frame was returned */
-  int error;
-  unsigned error_code;
-  const char* error_text;
 };
 
 static int fail(struct gcn__ws* ws, int error, unsigned code,
@@ -69,6 +34,19 @@ static int fail(struct gcn__ws* ws, int error, unsigned code,
 
 static int fail_protocol(struct gcn__ws* ws, const char* text) {
   return fail(ws, GCN_EWS, GCN__WS_CLOSE_PROTOCOL, text);
+}
+
+static int fail_memory(struct gcn__ws* ws) {
+  return fail(ws, GCN__ENOMEM, GCN__WS_CLOSE_INTERNAL, "out of memory");
+}
+
+static int fail_utf8(struct gcn__ws* ws) {
+  return fail(ws, GCN_EWS, GCN__WS_CLOSE_INVALID, "text is not UTF-8");
+}
+
+static int fail_half_utf8(struct gcn__ws* ws) {
+  return fail(ws, GCN_EWS, GCN__WS_CLOSE_INVALID,
+              "text ends inside a character");
 }
 
 static bool is_control(unsigned opcode) {
@@ -116,7 +94,7 @@ static ssize_t feed_frames(uint8_t* to, size_t room, int flags, void* user) {
   if (ws->admitted) {
     ws->unfed_size -= size;
   } else {
-    GCN__ASSERT(size <= HEADER_SIZE_MAX - ws->header_size);
+    GCN__ASSERT(size <= GCN__WS_HEADER_SIZE_MAX - ws->header_size);
     memcpy(ws->header + ws->header_size, to, size);
     ws->header_size += size;
   }
@@ -141,15 +119,6 @@ struct gcn__ws* gcn__ws_new(const struct gcn__mem* mem, enum gcn__ws_role role,
                             const struct gcn__entropy* entropy) {
   struct gcn__ws* ws = gcn__alloc_zero(mem, sizeof *ws);
   if (ws == NULL) return NULL;
-  const struct wslay_frame_callbacks callbacks = {
-      .send_callback = append_out,
-      .recv_callback = feed_frames,
-      .genmask_callback = fill_mask,
-  };
-  if (wslay_frame_context_init(&ws->frames, &callbacks, ws) != 0) {
-    gcn__free(mem, ws, sizeof *ws);
-    return NULL;
-  }
   ws->mem = mem;
   ws->role = role;
   ws->limits = limits == NULL ? gcn__ws_limits_default : *limits;
@@ -161,9 +130,26 @@ struct gcn__ws* gcn__ws_new(const struct gcn__mem* mem, enum gcn__ws_role role,
 
 void gcn__ws_free(struct gcn__ws* ws) {
   if (ws == NULL) return;
-  wslay_frame_context_free(ws->frames);
+  if (ws->frames != NULL) wslay_frame_context_free(ws->frames);
   gcn__buf_deinit(&ws->message);
   gcn__free(ws->mem, ws, sizeof *ws);
+}
+
+/* Few frames of a client need wslay, and idle connections are many. */
+static bool make_frames(struct gcn__ws* ws) {
+  static const struct wslay_frame_callbacks callbacks = {
+      .send_callback = append_out,
+      .recv_callback = feed_frames,
+      .genmask_callback = fill_mask,
+  };
+  if (ws->frames != NULL) return true;
+  return wslay_frame_context_init(&ws->frames, &callbacks, ws) == 0;
+}
+
+void gcn__ws_rest(struct gcn__ws* ws) {
+  if (ws->frames == NULL || ws->header_size > 0 || ws->busy) return;
+  wslay_frame_context_free(ws->frames);
+  ws->frames = NULL;
 }
 
 static bool is_known(unsigned opcode) {
@@ -239,11 +225,10 @@ static void take_control(struct gcn__ws* ws, struct gcn__span piece) {
 }
 
 static int take_data(struct gcn__ws* ws, struct gcn__span piece) {
-  if (ws->opcode == GCN__WS_TEXT && !gcn__utf8_feed(&ws->utf8, piece)) {
-    return fail(ws, GCN_EWS, GCN__WS_CLOSE_INVALID, "text is not UTF-8");
-  }
+  bool text = ws->opcode == GCN__WS_TEXT;
+  if (text && !gcn__utf8_feed(&ws->utf8, piece)) return fail_utf8(ws);
   if (gcn__buf_append(&ws->message, piece.data, piece.size) != 0) {
-    return fail(ws, GCN__ENOMEM, GCN__WS_CLOSE_INTERNAL, "out of memory");
+    return fail_memory(ws);
   }
   return 0;
 }
@@ -287,20 +272,23 @@ static int end_control(struct gcn__ws* ws, enum gcn__ws_opcode opcode,
   return GCN__WS_MESSAGE;
 }
 
+/* Of an empty message there may be no memory. */
+static char* view(struct gcn__ws* ws) {
+  bool empty = gcn__buf_size(&ws->message) == 0;
+  return empty ? ws->control : ws->message.data + ws->message.begin;
+}
+
 static int end_data(struct gcn__ws* ws, bool fin,
                     struct gcn__ws_message* message) {
   if (!fin) return AGAIN;
-  if (ws->opcode == GCN__WS_TEXT && !gcn__utf8_complete(&ws->utf8)) {
-    return fail(ws, GCN_EWS, GCN__WS_CLOSE_INVALID,
-                "text ends inside a character");
-  }
+  bool text = ws->opcode == GCN__WS_TEXT;
+  if (text && !gcn__utf8_complete(&ws->utf8)) return fail_half_utf8(ws);
   ws->assembling = false;
   ws->delivered = true;
-  size_t size = gcn__buf_size(&ws->message);
   *message = (struct gcn__ws_message){
       .opcode = ws->opcode,
-      .data = size == 0 ? ws->control : ws->message.data + ws->message.begin,
-      .size = size,
+      .data = view(ws),
+      .size = gcn__buf_size(&ws->message),
       .fragment_count = ws->fragment_count,
   };
   return GCN__WS_MESSAGE;
@@ -347,16 +335,38 @@ int gcn__ws_read(struct gcn__ws* ws, struct gcn__span* in,
     gcn__buf_clear(&ws->message);
     ws->delivered = false;
   }
+  ws->wanted = 0;
+  ws->checked = 0;
   if (ws->closed) {
     *in = gcn__span_skip(*in, in->size);
     return GCN__WS_MORE;
   }
+  if (in->size == 0) return GCN__WS_MORE;
+  if (!make_frames(ws)) return fail_memory(ws);
+  ws->busy = true;
   ws->in = in;
   int progress = AGAIN;
   while (progress == AGAIN)
     progress = read_piece(ws, message);
   ws->in = NULL;
   return progress;
+}
+
+int gcn__ws_reject_text(struct gcn__ws* ws,
+                        const struct gcn__ws_message* message) {
+  struct gcn__utf8 utf8 = {0};
+  bool begun = gcn__utf8_feed(&utf8, gcn__span(message->data, message->size));
+  return begun ? fail_half_utf8(ws) : fail_utf8(ws);
+}
+
+int gcn__ws_keep(struct gcn__ws* ws, struct gcn__ws_message* message) {
+  GCN__ASSERT(message->in_place && !ws->assembling);
+  gcn__buf_clear(&ws->message);
+  if (gcn__buf_append(&ws->message, message->data, message->size) != 0)
+    return fail_memory(ws);
+  ws->delivered = true;
+  message->data = view(ws);
+  return 0;
 }
 
 unsigned gcn__ws_error_code(const struct gcn__ws* ws) {
@@ -369,10 +379,12 @@ const char* gcn__ws_error(const struct gcn__ws* ws) {
 
 bool gcn__ws_partial(const struct gcn__ws* ws) {
   if (ws->closed || ws->error != 0) return false;
-  return ws->assembling || ws->header_size > 0;
+  return ws->assembling || ws->header_size > 0 || ws->wanted > 0;
 }
 
 void gcn__ws_shrink(struct gcn__ws* ws, size_t capacity) {
+  gcn__ws_rest(ws);
+  ws->busy = false;
   if (ws->assembling) return;
   gcn__buf_shrink(&ws->message, capacity);
   ws->delivered = false;
@@ -405,6 +417,7 @@ int gcn__ws_write_fragment(struct gcn__ws* ws, struct gcn__buf* out,
   }
   int error = reserve_frame(ws, out, payload.size);
   if (error != 0) return error;
+  if (!make_frames(ws)) return GCN__ENOMEM;
   struct wslay_frame_iocb frame = {
       .fin = fin,
       .opcode = (uint8_t)opcode,

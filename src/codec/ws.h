@@ -9,9 +9,14 @@
  * reader refuses all input and keeps the first cause.  After a close frame it
  * swallows whatever follows, RFC 6455 §5.5.1.
  *
- * wslay keeps about 4 KiB per reader in a block of the C library's malloc; all
- * other memory comes through `mem`, and none per message once the assembly
- * buffer has grown to the size of the messages.
+ * A frame of the common form that lies whole in bytes of the caller's, which is
+ * what nearly all of them do, can be read where it is (gcn__ws_read_in_place);
+ * everything else is copied into an assembly buffer.
+ *
+ * wslay, which is needed for the latter and to write, keeps about 4 KiB per
+ * reader in a block of the C library's malloc, made when it is needed first and
+ * given back by gcn__ws_rest; all other memory comes through `mem`, and none
+ * per message once the assembly buffer has grown to the size of the messages.
  */
 #ifndef GCN_CODEC_WS_H
 #define GCN_CODEC_WS_H
@@ -64,7 +69,7 @@ extern const struct gcn__ws_limits gcn__ws_limits_default;
 struct gcn__ws_message {
   enum gcn__ws_opcode opcode; /* TEXT, BINARY, CLOSE, PING or PONG */
   /* Mutable view, never NULL, valid until the next read, shrink or free.
-   * CLOSE: the reason, valid UTF-8.  TEXT: valid UTF-8. */
+   * CLOSE: the reason, valid UTF-8.  TEXT: valid UTF-8, unless `in_place`. */
   char* data;
   size_t size;
   /* TEXT and BINARY: frames it came in, 1 if it was not fragmented; else 0. */
@@ -76,6 +81,20 @@ struct gcn__ws_message {
    * refused: one dialect is said to use 400 and 429.  True for an empty
    * payload, so NO_STATUS with false means that the peer really sent 1005. */
   bool code_legal;
+  /* A view of the caller's bytes, valid as long as those.  TEXT: nobody has
+   * looked whether it is UTF-8.  Who finds that it is not has to tell, by
+   * gcn__ws_reject_text, before it makes anything of it. */
+  bool in_place;
+};
+
+/* Bytes of the caller's, from which a view may be handed out, and which may be
+ * changed by whoever has that. */
+struct gcn__ws_lent {
+  char* data;
+  size_t size;
+  /* How many there can be at once, if more come behind what is left of these.
+   * At least 14. */
+  size_t room;
 };
 
 enum gcn__ws_progress {
@@ -103,14 +122,34 @@ void gcn__ws_free(struct gcn__ws* ws);
  * GCN__ENOMEM (1011); then gcn__ws_error_code is the close code to send. */
 int gcn__ws_read(struct gcn__ws* ws, struct gcn__span* in,
                  struct gcn__ws_message* message);
+/* The same, without a copy where that is possible: messages, errors and what is
+ * partial are those of gcn__ws_read at any time, but for UTF-8 (`in_place`).
+ * When it says MORE, `in` may have the first bytes of a frame left: the next
+ * read gets them again, with more behind them.  gcn__ws_wanted says how large
+ * the frame is, as far as its bytes tell, and 0 if nothing is left.  Or they go
+ * to gcn__ws_read, which takes all there is. */
+int gcn__ws_read_in_place(struct gcn__ws* ws, struct gcn__ws_lent* in,
+                          struct gcn__ws_message* message);
+size_t gcn__ws_wanted(const struct gcn__ws* ws);
+/* The last message, which was in place, was found not to be UTF-8: fails as
+ * gcn__ws_read would have.  Returns GCN_EWS. */
+int gcn__ws_reject_text(struct gcn__ws* ws,
+                        const struct gcn__ws_message* message);
+/* Copies the last message, which is in place, so that the view is valid until
+ * the next read, shrink or free.  0, or GCN__ENOMEM as gcn__ws_read. */
+int gcn__ws_keep(struct gcn__ws* ws, struct gcn__ws_message* message);
 unsigned gcn__ws_error_code(const struct gcn__ws* ws);
 /* Constant text without peer data; "" if nothing went wrong. */
 const char* gcn__ws_error(const struct gcn__ws* ws);
 /* True while a fragmented message or a frame is incomplete; for the assembly
  * deadline. */
 bool gcn__ws_partial(const struct gcn__ws* ws);
-/* Gives assembly memory above `capacity` bytes back.  Ends the view of the last
- * message; does nothing while a message is being assembled. */
+/* Gives back what wslay needs, unless it has read since the last shrink, and so
+ * is likely to read again. */
+void gcn__ws_rest(struct gcn__ws* ws);
+/* Does that, too, and gives assembly memory above `capacity` bytes back.  Ends
+ * the view of the last message; assembly memory stays while a message is being
+ * assembled. */
 void gcn__ws_shrink(struct gcn__ws* ws, size_t capacity);
 
 /* Appends one frame.  `payload` must not lie in `out`.

@@ -199,6 +199,12 @@ struct gcn__segment* gcn__lane_give(struct gcn__lane* lane,
   return segment;
 }
 
+bool gcn__lane_ready(const struct gcn__lane* lane, bool keyed) {
+  if (open_segment(lane) == NULL) return false;
+  if (!keyed || lane->capacity == lane->capacity_max) return true;
+  return lane->handled_count + lane->keyed_count < lane->capacity;
+}
+
 bool gcn__lane_ack(struct gcn__lane* lane, struct gcn__segment* segment,
                    struct gcn__key key) {
   GCN__ASSERT(segment->pending > 0);

@@ -65,6 +65,8 @@ void gcn__lane_deinit(struct gcn__lane* lane);
  * acknowledged; NULL: out of memory, and nothing has changed. */
 struct gcn__segment* gcn__lane_give(struct gcn__lane* lane,
                                     struct gcn__key key);
+/* Whether one more, with a key if `keyed`, needs no memory. */
+bool gcn__lane_ready(const struct gcn__lane* lane, bool keyed);
 /* An event of the segment is done with.  True if the position or the keys have
  * changed.  Needs no memory. */
 bool gcn__lane_ack(struct gcn__lane* lane, struct gcn__segment* segment,

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 
-enum { CAPACITY_MIN = 64 };
+enum { CAPACITY_MIN = 8 };
 
 void gcn__planner_init(struct gcn__planner* planner, const struct gcn__mem* mem,
                        const struct gcn__planner_limits* limits) {

@@ -36,7 +36,8 @@ static void arm(struct gcn__session* session, enum gcn__timer timer,
 }
 
 /* +-20 %, so that audits of many clients spread out.  A channel that was taken
- * over with its topics is asked soon whether it still has them. */
+ * over with its topics, or had them before its socket could tell of their loss,
+ * is asked soon whether it still has them. */
 static uint64_t audit_delay(const struct gcn__session* session, bool soon) {
   uint64_t soon_ms = session->settings->audit_soon_ms;
   if (soon) return gcn__rng_between(session->rng, soon_ms / 5, soon_ms);
@@ -59,7 +60,8 @@ static uint64_t timer_delay(const struct gcn__session* session,
                                        : settings->phase_ms;
   case GCN__TIMER_PROBE: return settings->probe_ms;
   case GCN__TIMER_SILENCE: return settings->silence_ms;
-  case GCN__TIMER_AUDIT: return audit_delay(session, session->reused);
+  case GCN__TIMER_AUDIT:
+    return audit_delay(session, session->reused || session->overtaken);
   case GCN__TIMER_ROTATE:
     if (session->rotate_ms == GCN__NEVER) return GCN__NEVER;
     return gcn__time_until(session->rotate_ms, now_ms);

@@ -60,6 +60,7 @@ struct gcn__session {
   uint64_t streamed_ms;   /* when it was wanted, or streaming, last */
   uint64_t rotate_ms;     /* when the channel is due to be replaced */
   bool reused;            /* the attempt took over a channel with its topics */
+  bool overtaken;         /* the topics were there before the socket was */
   struct gcn__pace* pace; /* shared with other sessions; NULL: none */
   uint64_t pace_key;
   struct gcn__override override; /* `choose` may be NULL */

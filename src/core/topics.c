@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-enum { CAPACITY_MIN = 16, PREFIX_DOTS_MIN = 2 };
+enum { CAPACITY_MIN = 4, PREFIX_DOTS_MIN = 2 };
 
 void gcn__topics_init(struct gcn__topics* topics, const struct gcn__mem* mem,
                       size_t count_max) {

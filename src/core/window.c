@@ -13,6 +13,8 @@
 
 enum { CAPACITY_MIN = 64, CAPACITY_MAX = 1 << 26 };
 
+_Static_assert(GCN__LANE_COUNT_MAX <= 32, "a bit for each lane");
+
 /* In place of an entry's index. */
 #define NONE UINT32_MAX
 
@@ -170,12 +172,17 @@ static void shrink(struct gcn__window* window) {
   if (window->count == 0 && large) free_pool(window);
 }
 
+void gcn__window_trim(struct gcn__window* window) {
+  if (window->count == 0) free_pool(window);
+}
+
 int gcn__window_give(struct gcn__window* window, unsigned lane, size_t size,
                      struct gcn__key key) {
   GCN__ASSERT(lane < GCN__LANE_COUNT_MAX);
   if (make_room(window) != 0) return GCN__ENOMEM;
   struct gcn__segment* segment = gcn__lane_give(&window->lanes[lane], key);
   if (segment == NULL) return GCN__ENOMEM;
+  if (lane >= window->lane_end) window->lane_end = lane + 1;
   uint32_t index = window->spare;
   window->spare = window->entries[index].chain;
   window->entries[index] = (struct gcn__window_entry){
@@ -190,6 +197,16 @@ int gcn__window_give(struct gcn__window* window, unsigned lane, size_t size,
   window->count++;
   window->size += size;
   return 0;
+}
+
+uint32_t gcn__window_ready(const struct gcn__window* window, bool keyed) {
+  uint32_t lanes = 0;
+  if (window->spare == NONE) return 0;
+  for (unsigned i = 0; i < window->lane_end; i++) {
+    bool ready = gcn__lane_ready(&window->lanes[i], keyed);
+    lanes |= (uint32_t)ready << i;
+  }
+  return lanes;
 }
 
 bool gcn__window_holds(const struct gcn__window* window, uint64_t sequence) {

@@ -60,6 +60,7 @@ struct gcn__window {
   size_t size;             /* their bytes */
   uint64_t revision;       /* of what may be stored */
   struct gcn__lane* lanes; /* GCN__LANE_COUNT_MAX of them */
+  unsigned lane_end;       /* no event of those from here on was given out */
 };
 
 /* 0 or GCN__ENOMEM.  Sequence numbers begin at `first`, which is above 0. */
@@ -73,6 +74,9 @@ void gcn__window_deinit(struct gcn__window* window);
  * The limits are the caller's to keep: gcn__window_full. */
 int gcn__window_give(struct gcn__window* window, unsigned lane, size_t size,
                      struct gcn__key key);
+/* The lanes (a bit for each) of which one more event, with a key if `keyed`, is
+ * given out without a need for memory. */
+uint32_t gcn__window_ready(const struct gcn__window* window, bool keyed);
 /* An event is done with.  0; GCN__ENOENT: it was never given out, or is
  * acknowledged already. */
 int gcn__window_ack(struct gcn__window* window, uint64_t sequence);
@@ -93,6 +97,9 @@ int gcn__window_mark(struct gcn__window* window, unsigned lane,
 int gcn__window_restore(struct gcn__window* window, unsigned lane,
                         const struct gcn__position* position,
                         const struct gcn__key* handled, size_t count);
+
+/* Gives back the memory for events in flight, if there are none. */
+void gcn__window_trim(struct gcn__window* window);
 
 /* The lane's position: what may be stored.  Views live until the next call of
  * another function than the getters. */

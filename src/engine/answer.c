@@ -228,6 +228,11 @@ static void upgrade_answered(struct gcn__conn* conn) {
     open_stream(conn);
     return;
   }
+  bool gone = judgement.meaning == GCN__MEANING_STALE_CHANNEL;
+  if (gone && gcn__call_repeat_upgrade(line, call)) {
+    gcn__json_free(body, false);
+    return;
+  }
   describe(line, call, judgement, body);
   gcn__json_free(body, false);
   conn->used_token = call.generation;

@@ -138,8 +138,14 @@ void gcn__batches_text(struct gcn__conn* conn,
   char none = '\0';
   size_t size = gcn__buf_size(&flow->text);
   char* text = size == 0 ? &none : flow->text.data + flow->text.begin;
-  int error =
-      gcn__batch_scan(text, size, conn->engine->scrutiny, &flow->batch, NULL);
+  bool utf8 = true;
+  int error = gcn__batch_scan_bytes(text, size, conn->engine->scrutiny,
+                                    &flow->batch, &utf8);
+  if (!utf8) {
+    error = gcn__ws_reject_text(conn->stream.wire.ws, message);
+    gcn__inbound_broken(conn, error);
+    return;
+  }
   if (error != 0) {
     tell_unread(conn);
     gcn__inbound_garbage(conn);

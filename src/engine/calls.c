@@ -170,6 +170,9 @@ static void send_call(struct gcn__line* line) {
   if (backed) gcn__channel_asked(line->conn);
   if (error == 0) {
     count_request(line->engine, call->op);
+    const struct gcn__dialect* dialect = line->engine->dialect;
+    bool upgrade = call->op == GCN__OP_UPGRADE;
+    if (upgrade && dialect->along != NULL) dialect->along(line->conn);
     return;
   }
   struct gcn__call failed = *call;
@@ -299,7 +302,18 @@ void gcn__call_ready(struct gcn__line* line) {
  * subscriptions are POSTed under a name, which the service takes only once. */
 static bool is_repeatable(const struct gcn__engine* engine, enum gcn__op op) {
   bool asks = op == GCN__OP_AUDIT || op == GCN__OP_UNSUBSCRIBE;
-  return asks || (carries_topics(op) && !gcn__engine_flows(engine));
+  /* What opens a channel that is open already takes the other one's place. */
+  bool sets = carries_topics(op) || op == GCN__OP_UPGRADE;
+  return asks || (sets && !gcn__engine_flows(engine));
+}
+
+/* Over a new connection. */
+static void repeat(struct gcn__line* line, struct gcn__call call) {
+  gcn__line_drop(line, true);
+  call.sent = false;
+  call.retried = true;
+  line->call = call;
+  gcn__line_open(line);
 }
 
 /* A kept-alive connection may die just as a request is written; one that
@@ -312,11 +326,13 @@ static bool try_again(struct gcn__line* line) {
   if (!repeatable && !waits) return false;
   if (call.retried || !wire->reused) return false;
   if (wire->http != NULL && gcn__http_begun(wire->http)) return false;
-  gcn__line_drop(line, true);
-  call.sent = false;
-  call.retried = true;
-  line->call = call;
-  gcn__line_open(line);
+  repeat(line, call);
+  return true;
+}
+
+bool gcn__call_repeat_upgrade(struct gcn__line* line, struct gcn__call call) {
+  if (call.retried || !line->wire.reused) return false;
+  repeat(line, call);
   return true;
 }
 
@@ -330,9 +346,9 @@ void gcn__call_failed(struct gcn__line* line, enum gcn__input input) {
   struct gcn__call call = line->call;
   struct gcn__conn* conn = line->conn;
   bool stream = conn != NULL && line == &conn->stream;
-  if (stream) note_stream_trouble(conn);
   bool awaited = line->awaited;
   if (input == GCN__INPUT_WEATHER && try_again(line)) return;
+  if (stream) note_stream_trouble(conn);
   gcn__line_drop(line, false);
   if (conn != NULL && conn->session.state == GCN__STATE_CLOSING) {
     if (stream) gcn__conn_post(conn, GCN__INPUT_DRAINED);

@@ -12,9 +12,8 @@
 
 enum { TOKEN_PERCENT = 90, TOKEN_SPREAD_PERCENT = 5 };
 
-void gcn__channel_forget(struct gcn__conn* conn) {
+static void wipe(struct gcn__conn* conn) {
   struct gcn__channel* channel = &conn->channel;
-  gcn__line_drop(&conn->stream, false);
   gcn__secret_free(&conn->engine->mem, channel->uri_text);
   gcn__proxy_deinit(&channel->proxy);
   uint32_t generation = channel->generation;
@@ -22,12 +21,19 @@ void gcn__channel_forget(struct gcn__conn* conn) {
   channel->generation = generation;
   channel->rotate_ms = GCN__NEVER;
   conn->confirmed = false;
+  conn->fresh = false;
+}
+
+void gcn__channel_forget(struct gcn__conn* conn) {
+  gcn__line_drop(&conn->stream, false);
+  wipe(conn);
 }
 
 /* Its host fails while the API is well: the channel is the trouble, and the API
- * would name another host. */
+ * would name another host, which is not to be guessed. */
 void gcn__channel_missed(struct gcn__conn* conn) {
   bool api_well = conn->api.wire.phase == GCN__WIRE_READY;
+  conn->guessed = true;
   conn->channel.misses++;
   if (api_well) conn->channel.failures++;
 }
@@ -76,6 +82,7 @@ static const char* take_channel(struct gcn__conn* conn,
   }
   *error = gcn__engine_choose_proxy(engine, &channel->uri, &channel->proxy);
   if (*error != 0) return "no proxy can be used on the way to connectUri";
+  gcn__early_learn(engine, &channel->uri);
   memcpy(channel->id, answer->id.data, answer->id.size);
   channel->id[answer->id.size] = '\0';
   return NULL;
@@ -113,10 +120,13 @@ void gcn__channel_take(struct gcn__conn* conn, const struct gcn__json* body) {
     gcn__answer_malformed(conn, error, GCN__OP_CHANNEL, why, GCN__INPUT_BROKEN);
     return;
   }
-  gcn__channel_forget(conn);
+  if (!conn->stream.early) gcn__line_drop(&conn->stream, false);
+  wipe(conn);
   why = take_channel(conn, &answer, &error);
   if (why == NULL) {
+    gcn__early_settle(conn);
     gcn__channel_date(conn);
+    conn->fresh = true;
     gcn__conn_post(conn, GCN__INPUT_STEP);
     return;
   }

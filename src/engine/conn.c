@@ -55,6 +55,7 @@ void gcn__conn_free(struct gcn__conn* conn) {
   gcn__secret_free(&engine->mem, conn->channel.uri_text);
   gcn__proxy_deinit(&conn->channel.proxy);
   gcn__json_free(conn->report.body, false);
+  gcn__verdict_end(conn);
   gcn__wipe(conn, sizeof *conn);
   gcn__free(&engine->mem, conn, sizeof *conn);
 }
@@ -107,7 +108,6 @@ static void record(const struct gcn__conn* conn, enum gcn__input input,
                    const struct gcn__step* step) {
   struct gcn__engine* engine = conn->engine;
   enum gcn__origin origin = gcn__input_origin(input);
-  if (engine->recorder == NULL) return;
   struct gcn__record entry =
       gcn__record_of_step(&conn->session, input, step, engine->now_ms);
   entry.slot = (uint8_t)conn->slot;
@@ -119,17 +119,22 @@ static void record(const struct gcn__conn* conn, enum gcn__input input,
   gcn__recorder_note(engine->recorder, &entry);
 }
 
-void gcn__conn_act(struct gcn__conn* conn, enum gcn__input input) {
+static struct gcn__step feed(struct gcn__conn* conn, enum gcn__input input) {
   struct gcn__session* session = &conn->session;
+  struct gcn__engine* engine = conn->engine;
+  session->heard_ms = conn->stream.wire.read_ms;
+  uint64_t nevers = session->never_count;
+  struct gcn__step step = gcn__session_input(session, input, engine->now_ms);
+  engine->counters.nevers += session->never_count - nevers;
+  if (engine->recorder != NULL) record(conn, input, &step);
+  return step;
+}
+
+void gcn__conn_act(struct gcn__conn* conn, enum gcn__input input) {
   if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) {
     gcn__failure_of_timer(conn, input);
   }
-  session->heard_ms = conn->stream.wire.read_ms;
-  uint64_t nevers = session->never_count;
-  struct gcn__step step =
-      gcn__session_input(session, input, conn->engine->now_ms);
-  conn->engine->counters.nevers += session->never_count - nevers;
-  record(conn, input, &step);
+  struct gcn__step step = feed(conn, input);
   gcn__conn_perform(conn, input, &step);
 }
 
@@ -138,7 +143,13 @@ bool gcn__conn_event(struct gcn__conn* conn) {
   bool event = alone && conn->inbox[0] == GCN__INPUT_EVENT;
   if (!event || !gcn__conn_streams(conn)) return false;
   conn->inbox_count = 0;
-  gcn__conn_act(conn, GCN__INPUT_EVENT);
+  struct gcn__step step = feed(conn, GCN__INPUT_EVENT);
+  bool plain = step.verbs == GCN__VERB_DELIVER && step.from == step.to;
+  if (plain) {
+    gcn__conn_deliver(conn); /* by far the most common */
+  } else {
+    gcn__conn_perform(conn, GCN__INPUT_EVENT, &step);
+  }
   return conn->inbox_count == 0;
 }
 
@@ -214,7 +225,7 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
     gcn__conn_act(conn, input);
     return true;
   }
-  if (gcn__patience_expire(conn)) return true;
+  if (gcn__patience_expire(conn) || gcn__early_expire(conn)) return true;
   struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;
@@ -230,6 +241,7 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
 uint64_t gcn__conn_deadline(const struct gcn__conn* conn) {
   uint64_t deadline_ms = gcn__time_min(gcn__session_deadline(&conn->session),
                                        gcn__patience_deadline(conn));
+  deadline_ms = gcn__time_min(deadline_ms, gcn__early_deadline(conn));
   const struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;

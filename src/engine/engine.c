@@ -15,9 +15,11 @@
 
 struct gcn__effect* gcn__engine_emit(struct gcn__engine* engine,
                                      enum gcn__effect_kind kind) {
-  GCN__ASSERT(engine->ring_count < GCN__EFFECT_RING_SIZE);
-  unsigned at =
-      (engine->ring_begin + engine->ring_count) % GCN__EFFECT_RING_SIZE;
+  if (engine->ring_count == engine->ring_size) {
+    (void)gcn__engine_widen(engine, GCN__EFFECT_RING_SIZE_MAX);
+  }
+  GCN__ASSERT(engine->ring_count < engine->ring_size);
+  unsigned at = (engine->ring_begin + engine->ring_count) % engine->ring_size;
   engine->ring_count++;
   engine->ring[at] = (struct gcn__effect){.kind = kind};
   return &engine->ring[at];
@@ -62,7 +64,7 @@ static bool is_moot(const struct gcn__engine* engine) {
 static void take_effect(struct gcn__engine* engine, struct gcn__effect* effect,
                         bool moot) {
   *effect = engine->ring[engine->ring_begin];
-  engine->ring_begin = (engine->ring_begin + 1) % GCN__EFFECT_RING_SIZE;
+  engine->ring_begin = (engine->ring_begin + 1) % engine->ring_size;
   engine->ring_count--;
   struct gcn__line* line = gcn__engine_line(engine, effect->wire);
   if (line == NULL || moot) return;
@@ -172,6 +174,7 @@ void gcn__engine_linked(struct gcn__engine* engine, enum gcn__wire_index index,
   struct gcn__wire* wire = &line->wire;
   if (!wire->attached || wire->phase != GCN__WIRE_DIALLING) return;
   int error = gcn__wire_linked(wire, &engine->mem, engine->tls);
+  if (error < 0 && gcn__early_failed(line)) return;
   if (error < 0) {
     wire->ended = false;
     gcn__failure_of_wire(line, error);
@@ -212,10 +215,9 @@ void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index index,
   wire->ended = true;
   wire->end_error = error;
   wire->end_layer = layer;
-  size_t size = strlen(text);
-  if (size >= sizeof wire->end_text) size = sizeof wire->end_text - 1;
-  memcpy(wire->end_text, text, size);
-  wire->end_text[size] = '\0';
+  size_t size = strnlen(text, GCN__FAILURE_TEXT_SIZE - 1);
+  gcn__str_free(&engine->mem, wire->end_text);
+  wire->end_text = gcn__str_copy_n(&engine->mem, text, size);
 }
 
 void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
@@ -402,22 +404,6 @@ static bool next_verdict(struct gcn__engine* engine,
   return false;
 }
 
-/* One large message must not hold its memory for the life of the stream. */
-static void come_to_rest(struct gcn__engine* engine) {
-  unsigned slot = 0;
-  struct gcn__conn* conn;
-  while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
-    gcn__doubt_drained(conn);
-    struct gcn__buf* text = &conn->flow.text;
-    bool large = text->capacity > GCN__MESSAGE_KEPT_SIZE;
-    if (large && !conn->flow.reading)
-      gcn__buf_shrink(text, GCN__MESSAGE_KEPT_SIZE);
-    struct gcn__ws* ws = conn->stream.wire.ws;
-    if (ws == NULL || gcn__ws_partial(ws)) continue;
-    gcn__ws_shrink(ws, GCN__MESSAGE_KEPT_SIZE);
-  }
-}
-
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
   if (engine->calm == NULL) end_flushes(engine);
   if (give_event(engine, effect)) return true;
@@ -432,9 +418,13 @@ bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
     if (next_verdict(engine, effect)) return true;
     more = work(engine);
   }
-  come_to_rest(engine);
+  gcn__engine_rest(engine);
   engine->drained = true;
   return false;
+}
+
+void gcn__engine_keep(struct gcn__engine* engine, uint32_t shards) {
+  engine->kept_shards = shards;
 }
 
 static void settle(struct gcn__line* line) {

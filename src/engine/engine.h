@@ -162,7 +162,8 @@ void gcn__engine_command(struct gcn__engine* engine, unsigned commands,
 /* The link asked for by EFFECT_OPEN is connected. */
 void gcn__engine_linked(struct gcn__engine* engine, enum gcn__wire_index wire,
                         uint64_t now_ms);
-/* Bytes arrived.  They are borrowed until gcn__engine_settle. */
+/* Bytes arrived.  They are borrowed until gcn__engine_settle, and may be
+ * changed meanwhile: strings in them are decoded where they are. */
 void gcn__engine_received(struct gcn__engine* engine, enum gcn__wire_index wire,
                           struct gcn__span bytes, uint64_t now_ms);
 /* The link ended by itself: GCN__EOF (the peer closed), or a negative code; it
@@ -181,8 +182,13 @@ void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms);
 void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms);
 
 /* The next effect; false when there is nothing to do until the next fact.
- * `effect` is valid until the next call of any engine function. */
+ * `effect` is valid until the next call of any engine function; but see
+ * gcn__engine_keep. */
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect);
+/* The events of these shards (a bit for each) are to be valid beyond the turn,
+ * until the next call of gcn__engine_next: the driver may find no memory to
+ * take them over.  Until it says otherwise; at first none are. */
+void gcn__engine_keep(struct gcn__engine* engine, uint32_t shards);
 /* Ends a turn: what is unread of the borrowed bytes is copied.  Call also when
  * the drain is cut short; then gcn__engine_busy is true. */
 void gcn__engine_settle(struct gcn__engine* engine);

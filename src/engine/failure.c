@@ -93,7 +93,7 @@ static bool is_busy(const struct gcn__line* line) {
   enum gcn__wire_phase phase = line->wire.phase;
   bool rising = phase == GCN__WIRE_DIALLING || phase == GCN__WIRE_TUNNELLING ||
                 phase == GCN__WIRE_SHAKING;
-  return rising || line->call.op != GCN__OP_NONE;
+  return (rising && !line->early) || line->call.op != GCN__OP_NONE;
 }
 
 /* What the attempt waits for: the first line that is not where it has to be. */
@@ -149,10 +149,10 @@ static void set_tls(struct gcn__line* line, int error) {
 static void set_unlinked(struct gcn__line* line, int error, enum gcn__op op) {
   const struct gcn__wire* wire = &line->wire;
   const char* to = wire->proxy != NULL ? "proxy" : gcn__line_spoken(line);
-  gcn__failure_set(gcn__line_failure(line), error, wire->end_layer, op,
-                   "no connection to the %s %s, port %u: %s", to,
-                   gcn__wire_link_host(wire),
-                   (unsigned)gcn__wire_link_port(wire), wire->end_text);
+  gcn__failure_set(
+      gcn__line_failure(line), error, wire->end_layer, op,
+      "no connection to the %s %s, port %u: %s", to, gcn__wire_link_host(wire),
+      (unsigned)gcn__wire_link_port(wire), gcn__wire_end_text(wire));
 }
 
 void gcn__failure_of_wire(struct gcn__line* line, int error) {
@@ -169,13 +169,13 @@ void gcn__failure_of_wire(struct gcn__line* line, int error) {
   } else if (wire->phase == GCN__WIRE_TUNNELLING) {
     gcn__failure_set(failure, error, GCN__LAYER_PROXY, op,
                      "the proxy %s ended the connection: %s",
-                     gcn__wire_link_host(wire), wire->end_text);
+                     gcn__wire_link_host(wire), gcn__wire_end_text(wire));
   } else {
     gcn__failure_set(failure, error, GCN__LAYER_TCP, op,
                      "the connection to the %s %s ended: %s",
                      gcn__line_spoken(line), wire->host,
                      wire->ended && wire->end_error != GCN__EOF
-                         ? wire->end_text
+                         ? gcn__wire_end_text(wire)
                          : "closed by the peer");
   }
 }

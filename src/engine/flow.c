@@ -111,6 +111,7 @@ static void begin_session(struct gcn__conn* conn) {
   flow->roomy = false;
   conn->confirmed = false;
   conn->session.reused = false;
+  conn->session.overtaken = false;
   conn->session.rotate_ms = GCN__NEVER;
   conn->channel.known = true;
   conn->channel.complete = false;

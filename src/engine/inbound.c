@@ -26,6 +26,7 @@ static void hold_back(struct gcn__line* line) {
 }
 
 static void wire_failed(struct gcn__line* line, int error) {
+  if (gcn__early_failed(line)) return;
   const struct gcn__tls* tls = line->wire.tls;
   bool shortage = is_shortage(&line->wire, error);
   gcn__failure_of_wire(line, error);
@@ -210,7 +211,7 @@ static void take_message(struct gcn__conn* conn,
   }
 }
 
-static void ws_broken(struct gcn__conn* conn, int error) {
+void gcn__inbound_broken(struct gcn__conn* conn, int error) {
   struct gcn__wire* wire = &conn->stream.wire;
   if (error == GCN_EMSGSIZE) {
     gcn__failure_set(
@@ -233,29 +234,23 @@ static void ws_broken(struct gcn__conn* conn, int error) {
                                       : GCN__INPUT_BROKEN);
 }
 
-/* The reader may hold a whole message inside without new bytes, so it is asked
- * even when there are none. */
 static bool read_stream(struct gcn__conn* conn) {
-  struct gcn__wire* wire = &conn->stream.wire;
-  if (conn->engine->dialect->more(conn)) return true;
-  struct gcn__span bytes = GCN__SPAN("");
-  int peeked = gcn__wire_peek(wire, &bytes);
-  if (peeked <= 0) bytes = GCN__SPAN("");
-  size_t size = bytes.size;
   struct gcn__ws_message message;
-  int result = gcn__ws_read(wire->ws, &bytes, &message);
-  gcn__wire_advance(wire, size - bytes.size);
-  bool data = result == GCN__WS_MESSAGE && (message.opcode == GCN__WS_TEXT ||
-                                            message.opcode == GCN__WS_BINARY);
-  gcn__patience_read(conn, data);
+  int end;
+  if (conn->engine->dialect->more(conn)) return true;
+  int result = gcn__wire_read(&conn->stream.wire, &message, &end);
+  bool data = result == GCN__WS_MESSAGE && message.opcode <= GCN__WS_BINARY;
+  /* Where a message has ended, nothing waits for its rest any more. */
+  bool timed = conn->patience.message_due_ms != GCN__NEVER;
+  if (!data || timed) gcn__patience_read(conn, data);
   if (result < 0) {
-    ws_broken(conn, result);
+    gcn__inbound_broken(conn, result);
   } else if (result == GCN__WS_MESSAGE) {
     take_message(conn, &message);
-  } else if (peeked < 0) {
-    wire_failed(&conn->stream, peeked);
+  } else if (end < 0) {
+    wire_failed(&conn->stream, end);
   } else {
-    return size - bytes.size > 0;
+    return false;
   }
   return true;
 }

@@ -10,6 +10,7 @@
  *   verbs.c      what each verb of the table does with bytes
  *   steps.c      the channels dialect: the steps of an attempt, its requests
  *   channel.c    ... the channel of a connection
+ *   early.c      ... its host, dialled before it is known
  *   shard.c      who serves which topics: gaps, handover, duplicates
  *   keeper.c     the token that all connections share
  *   calls.c      REST calls and the upgrade: begin, send
@@ -25,6 +26,7 @@
  *   restore.c    what the last run of the program left
  *   inbound.c    reading the wires
  *   patience.c   ... what a peer may not do for ever
+ *   rest.c       ... what memory stays when all has been read
  *   failure.c    failure records and their texts
  *   wishes.c     what the user wants, and looking in
  *   wire.c       the bytes of one connection
@@ -190,6 +192,33 @@ void gcn__channel_asked(struct gcn__conn* conn);
 /* The service made one. */
 void gcn__channel_take(struct gcn__conn* conn, const struct gcn__json* body);
 
+/* making.c */
+/* Makes room for so many effects, if there is not; those that wait keep their
+ * order.  False: out of memory. */
+bool gcn__engine_widen(struct gcn__engine* engine, unsigned size);
+/* The shard of that index, which is there from now on.  NULL: out of memory. */
+struct gcn__shard* gcn__shard_make(struct gcn__engine* engine, unsigned index);
+/* It is made, and begins, maybe once more. */
+void gcn__shard_init(struct gcn__engine* engine, unsigned index);
+void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem);
+
+/* early.c */
+/* The attempt has to make a channel: opens a connection to the host that it is
+ * likely to have, if nothing speaks against it. */
+void gcn__early_dial(struct gcn__conn* conn);
+/* The channel is known: the line goes on as that to its host, or is dropped. */
+void gcn__early_settle(struct gcn__conn* conn);
+/* False if the line is no early one; else it is gone, and that is all. */
+bool gcn__early_failed(struct gcn__line* line);
+/* Likewise, by our own will. */
+void gcn__early_drop(struct gcn__line* line);
+/* When it is given up, if it is not there by then; GCN__NEVER. */
+uint64_t gcn__early_deadline(const struct gcn__conn* conn);
+/* True: it was given up just now. */
+bool gcn__early_expire(struct gcn__conn* conn);
+/* The service has named a streaming host. */
+void gcn__early_learn(struct gcn__engine* engine, const struct gcn__url* uri);
+
 /* shard.c */
 /* The next shard in use from `*index` on, which moves behind it; NULL at the
  * end. */
@@ -201,8 +230,6 @@ void gcn__shard_replan(struct gcn__engine* engine);
 void gcn__shard_start(struct gcn__engine* engine, struct gcn__shard* shard);
 /* The streams are not wanted any more: nobody takes over from anybody. */
 void gcn__shard_stop(struct gcn__engine* engine);
-void gcn__shard_init(struct gcn__engine* engine, unsigned index);
-void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem);
 struct gcn__shard* gcn__shard_of(const struct gcn__conn* conn);
 /* Whether what this connection does is the shard's own story. */
 bool gcn__shard_leads(const struct gcn__conn* conn);
@@ -263,6 +290,8 @@ void gcn__doubt_drained(struct gcn__conn* conn);
 void gcn__doubt_begin(struct gcn__conn* conn, bool urgent);
 
 /* verbs.c */
+/* Hands on the event in hand, unless it has been delivered. */
+void gcn__conn_deliver(struct gcn__conn* conn);
 void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step);
 /* What the channel has lost is known, up to a few seconds. */
@@ -282,6 +311,11 @@ void gcn__conn_no_token(struct gcn__conn* conn, enum gcn__input input);
 void gcn__call_begin(struct gcn__line* line, enum gcn__op op);
 /* The line is READY: sends what waits, if it is due. */
 void gcn__call_ready(struct gcn__line* line);
+/* An early connection brings the upgrade sooner after the channel was made than
+ * any other client does: a channel that the streaming host does not know yet is
+ * asked for once more over a connection of the usual kind.  False: it was one
+ * already. */
+bool gcn__call_repeat_upgrade(struct gcn__line* line, struct gcn__call call);
 /* The wire broke; the failure record is filled. */
 void gcn__call_failed(struct gcn__line* line, enum gcn__input input);
 /* The call is over, and its owner learns how. */
@@ -300,6 +334,8 @@ void gcn__answer_malformed(struct gcn__conn* conn, int error, enum gcn__op op,
 /* verdict.c */
 /* A sync begins: decides which topics are asked for. */
 void gcn__verdict_begin(struct gcn__conn* conn);
+/* It is over, or has been given up. */
+void gcn__verdict_end(struct gcn__conn* conn);
 /* The body of the sync's part in hand. */
 int gcn__verdict_write(struct gcn__conn* conn, struct gcn__buf* body);
 /* Takes the document over. */
@@ -320,6 +356,12 @@ void gcn__audit_repaired(struct gcn__conn* conn);
 bool gcn__inbound_read(struct gcn__line* line);
 /* A message on the stream is of no form we know. */
 void gcn__inbound_garbage(struct gcn__conn* conn);
+/* The reader of the stream has failed with this. */
+void gcn__inbound_broken(struct gcn__conn* conn, int error);
+
+/* rest.c */
+/* Nothing is to be done until the next fact, and nothing is viewed any more. */
+void gcn__engine_rest(struct gcn__engine* engine);
 
 /* patience.c */
 /* A stream is open. */

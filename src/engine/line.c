@@ -32,8 +32,8 @@ static void withdraw_open(struct gcn__engine* engine,
                           enum gcn__wire_index index) {
   unsigned kept = 0;
   for (unsigned i = 0; i < engine->ring_count; i++) {
-    unsigned from = (engine->ring_begin + i) % GCN__EFFECT_RING_SIZE;
-    unsigned to = (engine->ring_begin + kept) % GCN__EFFECT_RING_SIZE;
+    unsigned from = (engine->ring_begin + i) % engine->ring_size;
+    unsigned to = (engine->ring_begin + kept) % engine->ring_size;
     const struct gcn__effect* effect = &engine->ring[from];
     if (effect->kind == GCN__EFFECT_OPEN && effect->wire == index) continue;
     engine->ring[to] = engine->ring[from];
@@ -46,6 +46,7 @@ const struct gcn__url* gcn__line_url(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login;
   case GCN__WIRE_STREAM:
+    if (line->early) return &line->engine->guess;
     if (gcn__engine_flows(line->engine)) break; /* the API's own host */
     return &line->conn->channel.uri;
   case GCN__WIRE_API:
@@ -58,6 +59,7 @@ static const struct gcn__proxy* proxy_of(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login_proxy;
   case GCN__WIRE_STREAM:
+    if (line->early) return NULL;
     if (gcn__engine_flows(line->engine)) break;
     return &line->conn->channel.proxy;
   case GCN__WIRE_API:
@@ -69,7 +71,7 @@ static const struct gcn__proxy* proxy_of(const struct gcn__line* line) {
 static bool is_queued(const struct gcn__line* line) {
   const struct gcn__engine* engine = line->engine;
   for (unsigned i = 0; i < engine->ring_count; i++) {
-    unsigned at = (engine->ring_begin + i) % GCN__EFFECT_RING_SIZE;
+    unsigned at = (engine->ring_begin + i) % engine->ring_size;
     const struct gcn__effect* effect = &engine->ring[at];
     bool own = effect->wire == line->index;
     if (own && effect->kind == GCN__EFFECT_OPEN) return true;
@@ -102,6 +104,7 @@ void gcn__line_drop(struct gcn__line* line, bool abort) {
   struct gcn__wire* wire = &line->wire;
   line->call = (struct gcn__call){.op = GCN__OP_NONE};
   line->awaited = false;
+  line->early = false;
   if (wire->phase == GCN__WIRE_ABSENT) return;
   if (wire->attached && !wire->ended) {
     struct gcn__effect* effect =

@@ -175,6 +175,72 @@ static bool make_pace(struct gcn__engine* engine,
   return true;
 }
 
+static struct gcn__effect* make_ring(const struct gcn__engine* engine,
+                                     unsigned size) {
+  return gcn__alloc(&engine->mem, size * sizeof *engine->ring);
+}
+
+static void free_ring(struct gcn__engine* engine) {
+  if (engine->ring == NULL) return;
+  size_t size = engine->ring_size * sizeof *engine->ring;
+  gcn__wipe(engine->ring, size);
+  gcn__free(&engine->mem, engine->ring, size);
+}
+
+bool gcn__engine_widen(struct gcn__engine* engine, unsigned size) {
+  if (engine->ring_size >= size) return true;
+  struct gcn__effect* ring = make_ring(engine, size);
+  if (ring == NULL) return false;
+  for (unsigned i = 0; i < engine->ring_count; i++) {
+    ring[i] = engine->ring[(engine->ring_begin + i) % engine->ring_size];
+  }
+  free_ring(engine);
+  engine->ring = ring;
+  engine->ring_size = size;
+  engine->ring_begin = 0;
+  return true;
+}
+
+struct gcn__shard* gcn__shard_make(struct gcn__engine* engine, unsigned index) {
+  if (engine->shards[index] != NULL) return engine->shards[index];
+  if (!gcn__engine_widen(engine, GCN__EFFECT_RING_SIZE_MAX)) return NULL;
+  struct gcn__shard* shard = gcn__alloc_zero(&engine->mem, sizeof *shard);
+  if (shard == NULL) return NULL;
+  shard->revision = 1; /* its topics have never been asked for */
+  engine->shards[index] = shard;
+  return shard;
+}
+
+void gcn__shard_init(struct gcn__engine* engine, unsigned index) {
+  struct gcn__shard* shard = engine->shards[index];
+  *shard = (struct gcn__shard){.revision = shard->revision,
+                               .began = shard->began,
+                               .position = shard->position,
+                               .position_is_time = shard->position_is_time,
+                               .gaps = shard->gaps,
+                               .start_ms = GCN__NEVER,
+                               .topics_due_ms = GCN__NEVER,
+                               .dedup_end_ms = GCN__NEVER};
+  gcn__dedup_init(&shard->dedup, &engine->mem);
+  gcn__seen_init(&shard->unnamed, &engine->mem, GCN__SEEN_COUNT);
+  if (index >= engine->shard_end) engine->shard_end = index + 1;
+}
+
+void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem) {
+  gcn__dedup_deinit(&shard->dedup);
+  gcn__seen_deinit(&shard->unnamed);
+  gcn__cursor_clear(shard, mem);
+}
+
+static void free_shards(struct gcn__engine* engine) {
+  for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
+    struct gcn__shard* shard = engine->shards[i];
+    if (shard == NULL) continue;
+    gcn__shard_deinit(shard, &engine->mem);
+    if (i > 0) gcn__free(&engine->mem, shard, sizeof *shard);
+  }
+}
+
 /* The first connection is there from the beginning: a client without topics
  * streams, too. */
 static int make_first(struct gcn__engine* engine,
@@ -182,7 +248,7 @@ static int make_first(struct gcn__engine* engine,
   gcn__shard_init(engine, 0);
   struct gcn__conn* conn = gcn__conn_new(engine, 0);
   if (conn == NULL) return GCN__ENOMEM;
-  engine->shards[0].primary = conn;
+  engine->shards[0]->primary = conn;
   const struct gcn__entropy* entropy = &engine->entropy;
   if (entropy->fill(entropy->ctx, engine->salt, sizeof engine->salt) != 0) {
     return GCN_EENTROPY;
@@ -207,8 +273,10 @@ int gcn__engine_new(const struct gcn__engine_options* options,
   struct gcn__engine* engine = gcn__alloc_zero(&options->mem, sizeof *engine);
   if (engine == NULL) return GCN__ENOMEM;
   engine->mem = options->mem;
+  engine->shards[0] = &engine->first_shard;
   init_parts(engine, options);
-  int error = make_pace(engine, options) ? 0 : GCN__ENOMEM;
+  bool made = gcn__engine_widen(engine, GCN__EFFECT_RING_SIZE);
+  int error = made && make_pace(engine, options) ? 0 : GCN__ENOMEM;
   if (error == 0 && options->shape != NULL) {
     error = copy_shape(engine, options->shape);
   }
@@ -241,9 +309,8 @@ void gcn__engine_free(struct gcn__engine* engine) {
   for (unsigned i = 0; i < GCN__CONN_COUNT_MAX; i++) {
     gcn__conn_free(engine->conns[i]);
   }
-  for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
-    gcn__shard_deinit(&engine->shards[i], &engine->mem);
-  }
+  free_shards(engine);
+  free_ring(engine);
   gcn__planner_deinit(&engine->planner);
   gcn__seen_deinit(&engine->seen);
   free_shape(engine);

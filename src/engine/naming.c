@@ -66,10 +66,37 @@ static void describe_announcement(struct gcn__conn* conn,
   }
 }
 
+/* All that comes of a message is in the driver's hands before the next thing
+ * happens, which may be the end of the bytes it lies in; and the driver is done
+ * with it by then. */
+static bool acts_at_once(const struct gcn__conn* conn) {
+  if ((conn->engine->kept_shards >> conn->shard & 1) != 0) return false;
+  return gcn__conn_streams(conn) && conn->inbox_count == 0 &&
+         conn->engine->ring_count == 0;
+}
+
+/* GCN_EPROTO: garbage; else an error of the reader's. */
+static int scan(struct gcn__conn* conn, const struct gcn__ws_message* message) {
+  struct gcn__ws* ws = conn->stream.wire.ws;
+  struct gcn__ws_message text = *message;
+  bool utf8 = true;
+  if (message->in_place && !acts_at_once(conn)) {
+    int error = gcn__ws_keep(ws, &text);
+    if (error != 0) return error;
+  }
+  conn->message_text = gcn__span(text.data, text.size);
+  int error = gcn__envelope_scan_bytes(
+      text.data, text.size, conn->engine->scrutiny, &conn->message, &utf8);
+  return utf8 ? error : gcn__ws_reject_text(ws, &text);
+}
+
 void gcn__naming_text(struct gcn__conn* conn,
                       const struct gcn__ws_message* message) {
-  int error = gcn__envelope_scan(message->data, message->size,
-                                 conn->engine->scrutiny, &conn->message, NULL);
+  int error = scan(conn, message);
+  if (error != 0 && error != GCN_EPROTO) {
+    gcn__inbound_broken(conn, error);
+    return;
+  }
   enum gcn__message_kind kind =
       error == 0 ? gcn__channels_name(&conn->message) : GCN__MESSAGE_GARBAGE;
   if (kind == GCN__MESSAGE_GARBAGE) {
@@ -77,7 +104,6 @@ void gcn__naming_text(struct gcn__conn* conn,
     return;
   }
   conn->garbage_run = 0;
-  conn->message_text = gcn__span(message->data, message->size);
   bool notice = kind == GCN__MESSAGE_NOTICE || kind == GCN__MESSAGE_MOVING ||
                 kind == GCN__MESSAGE_REVOKED ||
                 kind == GCN__MESSAGE_UNSUBSCRIBED;

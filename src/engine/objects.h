@@ -23,7 +23,12 @@
 #include "engine/wire.h"
 
 enum {
-  GCN__EFFECT_RING_SIZE = 64,
+  /* One shard: what a step of its two connections leads to, which is taken out
+   * before the next step, and what the user does meanwhile; 6 at most have been
+   * seen.  More shards can be given up at once, with two changes of state to
+   * tell of each, which may not fail: so there is room before they open. */
+  GCN__EFFECT_RING_SIZE = 16,
+  GCN__EFFECT_RING_SIZE_MAX = 64,
   GCN__INBOX_SIZE = 4,
   GCN__API_IDLE_MS = 10000, /* a kept-alive API connection without use */
   GCN__BODY_SIZE_MAX = 1024 * 1024,
@@ -57,6 +62,7 @@ struct gcn__line {
   struct gcn__wire wire;
   struct gcn__call call;
   bool awaited;  /* CONNECTING waits for it */
+  bool early;    /* opened by guess; nobody relies on it */
   bool flushing; /* dropped, last bytes still offered */
 };
 
@@ -68,6 +74,7 @@ struct gcn__channel {
   uint64_t rotate_ms;  /* when it is due to be replaced */
   uint64_t token;      /* generation of the one it was made with */
   bool untold;       /* taken over from the last run: verdicts are not known */
+  bool put;          /* topics were put on it, with whatever end */
   bool complete;     /* its topics were confirmed, ... */
   uint64_t revision; /* ... those of this revision */
   unsigned streams;  /* over it since its topics were confirmed last */
@@ -100,11 +107,16 @@ struct gcn__report {
   size_t topic;           /* in the search for those that were passed over */
 };
 
+/* Where the parts of a sync begin. */
+struct gcn__parts {
+  struct gcn__combine walk; /* the one in hand */
+  struct gcn__combine rest; /* the next one */
+};
+
 /* A sync: what has been asked for, and what comes in the next part. */
 struct gcn__sync {
   uint64_t serial;          /* of its answers */
-  struct gcn__combine walk; /* where the part in hand begins */
-  struct gcn__combine rest; /* where the next one begins */
+  struct gcn__parts* parts; /* until it is over; NULL: memory was short */
   bool more;                /* there is a next one */
 };
 
@@ -157,11 +169,14 @@ struct gcn__conn {
   struct gcn__failure failure; /* of the input in flight */
 
   bool waits_token; /* the keeper will tell */
+  bool guessed;     /* no early connection before the next stream */
+  bool fresh;       /* the channel was made in this attempt */
   bool confirmed;   /* topics were confirmed on the open stream's channel */
   bool resync;      /* a sync was asked for while one was under way */
   bool wants_audit; /* ... or an audit */
   bool stolen;      /* the service said that topics were taken away */
   bool losing;      /* those that are missing are told, not put again */
+  uint64_t early_due_ms;       /* when an early connection has to be there */
   struct gcn__backing backing; /* of the last request for a channel */
   uint64_t used_token; /* generation of the one that was rejected last */
   uint64_t sent_revision;
@@ -268,6 +283,9 @@ struct gcn__dialect {
   struct gcn__event (*event)(const struct gcn__conn* conn);
   /* False: it has been delivered. */
   bool (*first)(struct gcn__conn* conn, const struct gcn__event* event);
+  /* The upgrade has been written: what may go beside it goes now.  NULL:
+   * nothing may. */
+  void (*along)(struct gcn__conn* conn);
   bool upgrade_needs_token;
 };
 
@@ -343,6 +361,7 @@ struct gcn__engine {
 
   uint64_t now_ms;
   enum gcn__desire desire;
+  uint32_t kept_shards; /* whose next message is copied; a bit for each */
   bool paused;
   uint64_t paused_ms;             /* since when, if paused */
   uint64_t resumed_ms;            /* when the last pause ended */
@@ -355,13 +374,15 @@ struct gcn__engine {
   struct gcn__line* login_line; /* the keeper's */
   struct gcn__topics topics;
   struct gcn__planner planner;
-  struct gcn__pace* pace; /* shared with other clients, or our own */
+  struct gcn__pace* pace;     /* shared with other clients, or our own */
   struct gcn__pace* own_pace; /* NULL: none */
   struct gcn__spares* spares; /* likewise, or our own */
   struct gcn__spares own_spares;
   uint64_t pace_key;        /* of the API's host and the client id */
   uint64_t api_floor_ms;    /* the API asked not to be asked before */
   uint64_t stream_floor_ms; /* stream dialect: nor the upgrade */
+  struct gcn__url guess;    /* the streaming host; port 0: none was made */
+  unsigned guess_misses;    /* in a row */
   uint32_t channel_count;
   uint64_t answer_serial;
   uint64_t connection_count;
@@ -369,7 +390,9 @@ struct gcn__engine {
   struct gcn__seen seen;  /* events that were delivered, by what they are */
   uint64_t seen_until_ms; /* channels: the last run's are passed over */
 
-  struct gcn__shard shards[GCN__SHARD_COUNT_MAX];
+  /* NULL: never used.  The first one is always there. */
+  struct gcn__shard* shards[GCN__SHARD_COUNT_MAX];
+  struct gcn__shard first_shard;
   unsigned shard_end;     /* shards from here on have never been used */
   uint64_t last_start_ms; /* of a shard, for staggering */
   uint64_t replan_ms;     /* a shard could not be opened; NEVER */
@@ -381,10 +404,12 @@ struct gcn__engine {
 
   struct gcn__buf missing; /* joined permissions of the verdict in flight */
   struct gcn__buf scratch; /* requests and frames on their way; secret */
+  uint64_t trim_ms;        /* when to look for buffers that are not in use */
   /* The caller's, for an event that goes there without a wait in the ring;
    * NULL: it is not to, or has. */
   struct gcn__effect* given;
-  struct gcn__effect ring[GCN__EFFECT_RING_SIZE];
+  struct gcn__effect* ring;
+  unsigned ring_size;
   unsigned ring_begin;
   unsigned ring_count;
 

@@ -51,7 +51,8 @@ static int restore_seen(struct gcn__engine* engine,
 
 static int restore_shard(struct gcn__engine* engine,
                          const struct gcn__restored* from) {
-  struct gcn__shard* shard = &engine->shards[from->shard];
+  struct gcn__shard* shard = gcn__shard_make(engine, from->shard);
+  if (shard == NULL) return GCN__ENOMEM;
   int error = restore_seen(engine, from);
   if (error != 0) return error;
   if (gcn__engine_flows(engine)) {
@@ -76,7 +77,8 @@ static void forget_all(struct gcn__engine* engine) {
   gcn__seen_deinit(&engine->seen);
   gcn__seen_init(&engine->seen, &engine->mem, GCN__SEEN_COUNT);
   for (unsigned i = 0; i < GCN__SHARD_COUNT_MAX; i++) {
-    struct gcn__shard* shard = &engine->shards[i];
+    struct gcn__shard* shard = engine->shards[i];
+    if (shard == NULL) continue;
     gcn__cursor_clear(shard, &engine->mem);
     shard->gaps.open = false;
     shard->doubter = NULL;
@@ -120,8 +122,8 @@ struct gcn__standing gcn__engine_standing(const struct gcn__engine* engine,
                                           unsigned shard_index) {
   const struct gcn__standing none = {.used = false};
   if (shard_index >= GCN__SHARD_COUNT_MAX) return none;
-  const struct gcn__shard* shard = &engine->shards[shard_index];
-  const struct gcn__conn* conn = shard->primary;
+  const struct gcn__shard* shard = engine->shards[shard_index];
+  const struct gcn__conn* conn = shard == NULL ? NULL : shard->primary;
   if (conn == NULL) return none;
   struct gcn__standing standing = {.used = true};
   standing.good_ms =

@@ -21,36 +21,15 @@ enum {
   NO_MEMORY_MS = 10000,   /* until a rotation without memory is tried again */
 };
 
-void gcn__shard_init(struct gcn__engine* engine, unsigned index) {
-  struct gcn__shard* shard = &engine->shards[index];
-  *shard = (struct gcn__shard){.revision = shard->revision,
-                               .began = shard->began,
-                               .position = shard->position,
-                               .position_is_time = shard->position_is_time,
-                               .gaps = shard->gaps,
-                               .start_ms = GCN__NEVER,
-                               .topics_due_ms = GCN__NEVER,
-                               .dedup_end_ms = GCN__NEVER};
-  gcn__dedup_init(&shard->dedup, &engine->mem);
-  gcn__seen_init(&shard->unnamed, &engine->mem, GCN__SEEN_COUNT);
-  if (index >= engine->shard_end) engine->shard_end = index + 1;
-}
-
-void gcn__shard_deinit(struct gcn__shard* shard, const struct gcn__mem* mem) {
-  gcn__dedup_deinit(&shard->dedup);
-  gcn__seen_deinit(&shard->unnamed);
-  gcn__cursor_clear(shard, mem);
-}
-
 struct gcn__shard* gcn__shard_of(const struct gcn__conn* conn) {
-  return &conn->engine->shards[conn->shard];
+  return conn->engine->shards[conn->shard];
 }
 
 struct gcn__shard* gcn__shard_next(const struct gcn__engine* engine,
                                    unsigned* index) {
   while (*index < engine->shard_end) {
-    struct gcn__conn* conn = engine->shards[(*index)++].primary;
-    if (conn != NULL) return gcn__shard_of(conn);
+    struct gcn__shard* shard = engine->shards[(*index)++];
+    if (shard != NULL && shard->primary != NULL) return shard;
   }
   return NULL;
 }
@@ -444,7 +423,7 @@ uint64_t gcn__shard_deadline(const struct gcn__engine* engine) {
 void gcn__shard_start(struct gcn__engine* engine, struct gcn__shard* shard) {
   uint64_t after_ms =
       gcn__time_add(engine->last_start_ms, engine->settings.stagger_ms);
-  bool first = engine->last_start_ms == 0 || shard == &engine->shards[0];
+  bool first = engine->last_start_ms == 0 || shard == engine->shards[0];
   shard->start_ms =
       first ? engine->now_ms : gcn__time_max(engine->now_ms, after_ms);
   engine->last_start_ms = shard->start_ms;
@@ -490,25 +469,27 @@ static void give_up_shard(struct gcn__engine* engine,
 }
 
 static void open_shard(struct gcn__engine* engine, unsigned index) {
-  struct gcn__conn* conn = gcn__conn_new(engine, index);
+  struct gcn__shard* shard = gcn__shard_make(engine, index);
+  struct gcn__conn* conn = shard == NULL ? NULL : gcn__conn_new(engine, index);
   if (conn == NULL) {
     engine->replan_ms = gcn__time_add(engine->now_ms, NO_MEMORY_MS);
     return;
   }
   gcn__shard_init(engine, index);
-  engine->shards[index].primary = conn;
+  shard->primary = conn;
   if (engine->desire != GCN__DESIRE_STREAMING) return;
-  gcn__shard_start(engine, &engine->shards[index]);
+  gcn__shard_start(engine, shard);
 }
 
 void gcn__shard_replan(struct gcn__engine* engine) {
   engine->replan_ms = GCN__NEVER;
   if (engine->desire == GCN__DESIRE_CLOSED) return;
   for (unsigned i = 1; i < GCN__SHARD_COUNT_MAX; i++) {
-    struct gcn__shard* shard = &engine->shards[i];
+    struct gcn__shard* shard = engine->shards[i];
+    bool served = shard != NULL && shard->primary != NULL;
     bool live = gcn__planner_is_live(&engine->planner, i);
-    if (!live && shard->primary != NULL) give_up_shard(engine, shard);
-    if (live && shard->primary == NULL) open_shard(engine, i);
+    if (!live && served) give_up_shard(engine, shard);
+    if (live && !served) open_shard(engine, i);
   }
 }
 

@@ -53,7 +53,9 @@ static void dial(struct gcn__conn* conn) {
   bool expired = conn->channel.known && channel_expired(conn);
   if (renews || expired) gcn__channel_forget(conn);
   conn->confirmed = takes_over_channel(conn);
+  conn->fresh = false;
   conn->session.reused = conn->confirmed;
+  conn->session.overtaken = false;
   if (conn->confirmed) {
     conn->sent_revision = conn->channel.revision;
   } else {
@@ -62,7 +64,11 @@ static void dial(struct gcn__conn* conn) {
     if (conn->failure.error != 0) return;
     gcn__steps_await(&conn->api);
   }
-  if (conn->channel.known) gcn__steps_await(&conn->stream);
+  if (conn->channel.known) {
+    gcn__steps_await(&conn->stream);
+  } else {
+    gcn__early_dial(conn);
+  }
 }
 
 /* What was asked before is moot: the credentials, the token or the channel that
@@ -78,7 +84,8 @@ void gcn__steps_cancel(struct gcn__conn* conn) {
  * be held against a later one that is equal to it. */
 static void begin_speaking(struct gcn__conn* conn, enum gcn__op op) {
   bool upgrade = op == GCN__OP_UPGRADE;
-  bool speaks = upgrade == conn->confirmed;
+  bool there = conn->confirmed || conn->channel.put;
+  bool speaks = !upgrade || there;
   if (!speaks || gcn__shard_opens(conn) == 0) {
     gcn__call_begin(upgrade ? &conn->stream : &conn->api, op);
     return;
@@ -88,19 +95,32 @@ static void begin_speaking(struct gcn__conn* conn, enum gcn__op op) {
   gcn__conn_post(conn, GCN__INPUT_WEATHER);
 }
 
-/* The steps in their order: channel, socket, topics.  Connecting first loses
- * nothing that fires between subscription and socket (PROTOCOL §3.1). */
+/* The steps in their order: channel, socket, topics.  The topics may be under
+ * way beside the upgrade. */
 static void subscribe(struct gcn__conn* conn) {
-  gcn__steps_cancel(conn);
+  bool puts = conn->api.call.op != GCN__OP_NONE;
+  bool opens = conn->stream.call.op != GCN__OP_NONE;
   if (!conn->channel.known) {
     gcn__call_begin(&conn->api, GCN__OP_CHANNEL);
   } else if (conn->stream.wire.phase != GCN__WIRE_OPEN) {
-    begin_speaking(conn, GCN__OP_UPGRADE);
+    if (!opens) begin_speaking(conn, GCN__OP_UPGRADE);
   } else if (!conn->confirmed) {
-    begin_speaking(conn, GCN__OP_TOPICS);
+    if (!puts) begin_speaking(conn, GCN__OP_TOPICS);
   } else {
     gcn__conn_post(conn, GCN__INPUT_CONFIRMED);
   }
+}
+
+/* A channel that was made just now holds nothing, so that no event can be lost
+ * by the topics' overtaking the upgrade that would have come otherwise: what
+ * counts begins when both are confirmed (PROTOCOL §3.1).  An older channel may
+ * be gone, which the upgrade tells at no price; and a successor is in no hurry,
+ * but has to know from when on it may show what the other one shows. */
+static void along(struct gcn__conn* conn) {
+  bool hurries = conn->fresh && gcn__shard_leads(conn);
+  bool idle = conn->api.call.op == GCN__OP_NONE;
+  if (!hurries || conn->confirmed || !idle) return;
+  gcn__call_begin(&conn->api, GCN__OP_TOPICS);
 }
 
 /* The audit first: a request that puts the topics would hide what it finds. */
@@ -312,5 +332,6 @@ const struct gcn__dialect gcn__dialect_channels = {
     .verdict = gcn__verdict_next,
     .event = event,
     .first = first,
+    .along = along,
     .upgrade_needs_token = false,
 };

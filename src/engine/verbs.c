@@ -32,6 +32,7 @@ static void do_reject(struct gcn__conn* conn, enum gcn__input input) {
   struct gcn__keeper* keeper = &conn->engine->keeper;
   conn->channel.complete = false;
   gcn__flow_reject(conn);
+  gcn__early_drop(&conn->stream);
   if (input == GCN__INPUT_REVOKED) {
     /* Each connection is told; the token may have been replaced meanwhile. */
     uint64_t now_ms = conn->engine->now_ms;
@@ -96,6 +97,7 @@ static void do_confirm(struct gcn__conn* conn) {
   conn->channel.failures = 0;
   conn->channel.misses = 0;
   conn->channel.streams++;
+  conn->guessed = false;
   gcn__shard_confirmed(conn);
   gcn__failure_clear(&conn->failure);
   conn->api_idle_ms = gcn__time_add(engine->now_ms, GCN__API_IDLE_MS);
@@ -105,7 +107,7 @@ static void do_confirm(struct gcn__conn* conn) {
   conn->channel.untold = false;
 }
 
-static void do_deliver(struct gcn__conn* conn) {
+void gcn__conn_deliver(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
   struct gcn__event event = engine->dialect->event(conn);
   bool wanted = engine->keys || gcn__engine_flows(engine) ||
@@ -204,6 +206,7 @@ static void note_loss(struct gcn__conn* conn, const struct gcn__step* step) {
 /* A deadline passed while only the streaming host was waited for. */
 static void note_slow_host(struct gcn__conn* conn) {
   const struct gcn__wire* stream = &conn->stream.wire;
+  if (conn->stream.early || conn->api.call.op != GCN__OP_NONE) return;
   bool waiting = stream->phase == GCN__WIRE_DIALLING ||
                  stream->phase == GCN__WIRE_TUNNELLING ||
                  stream->phase == GCN__WIRE_SHAKING ||
@@ -215,11 +218,6 @@ void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step) {
   uint32_t verbs = step->verbs;
   const struct gcn__dialect* dialect = conn->engine->dialect;
-  bool event = input == GCN__INPUT_EVENT && step->from == step->to;
-  if (event && verbs == GCN__VERB_DELIVER) {
-    do_deliver(conn); /* by far the most common */
-    return;
-  }
   note_loss(conn, step);
   if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) note_slow_host(conn);
   if (verbs & GCN__VERB_DROP) do_drop(conn, input);
@@ -233,7 +231,7 @@ void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
   if (verbs & GCN__VERB_SYNC) dialect->sync(conn);
   if (verbs & GCN__VERB_AUDIT) dialect->audit(conn);
   if (verbs & GCN__VERB_ROTATE) gcn__shard_rotate(conn, input);
-  if (verbs & GCN__VERB_DELIVER) do_deliver(conn);
+  if (verbs & GCN__VERB_DELIVER) gcn__conn_deliver(conn);
   if (verbs & GCN__VERB_PROBE) gcn__conn_probe(conn, false);
   if (verbs & GCN__VERB_PING) dialect->ping(conn);
   if (verbs & GCN__VERB_GOODBYE) do_goodbye(conn);

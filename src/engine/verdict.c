@@ -16,11 +16,23 @@ void gcn__verdict_begin(struct gcn__conn* conn) {
   struct gcn__engine* engine = conn->engine;
   struct gcn__sync* sync = &conn->sync;
   gcn__topics_ask(&engine->topics, conn->shard, engine->now_ms);
-  gcn__combine_init(&sync->walk, &engine->topics, conn->shard,
-                    engine->planner.limits.combine);
+  if (sync->parts == NULL) {
+    sync->parts = gcn__alloc(&engine->mem, sizeof *sync->parts);
+  }
+  if (sync->parts != NULL) {
+    gcn__combine_init(&sync->parts->walk, &engine->topics, conn->shard,
+                      engine->planner.limits.combine);
+  }
   sync->serial = ++engine->answer_serial;
+  conn->channel.put = true;
   conn->sent_revision = gcn__shard_of(conn)->revision;
   conn->sent_ms = engine->now_ms;
+}
+
+void gcn__verdict_end(struct gcn__conn* conn) {
+  struct gcn__parts* parts = conn->sync.parts;
+  gcn__free(&conn->engine->mem, parts, sizeof *parts);
+  conn->sync.parts = NULL;
 }
 
 /* One name at least, however small the limit. */
@@ -43,12 +55,13 @@ static void note_partial(struct gcn__conn* conn) {
 
 int gcn__verdict_write(struct gcn__conn* conn, struct gcn__buf* body) {
   struct gcn__sync* sync = &conn->sync;
-  struct gcn__combine walk = sync->walk;
+  if (sync->parts == NULL) return GCN__ENOMEM;
+  struct gcn__combine walk = sync->parts->walk;
   int error = gcn__buf_append_str(body, "[");
   bool first = true;
   sync->more = false;
   while (error == 0) {
-    sync->rest = walk;
+    sync->parts->rest = walk;
     if (!gcn__combine_next(&walk)) break;
     if (is_full(conn->engine, body, first)) {
       sync->more = true;
@@ -59,6 +72,14 @@ int gcn__verdict_write(struct gcn__conn* conn, struct gcn__buf* body) {
   }
   if (sync->more) note_partial(conn);
   return error == 0 ? gcn__buf_append_str(body, "]") : error;
+}
+
+/* What the service says of the topics meanwhile is not heard: it is asked for
+ * soon. */
+static void confirm_attempt(struct gcn__conn* conn) {
+  bool open = conn->stream.wire.phase == GCN__WIRE_OPEN;
+  conn->session.overtaken = !open;
+  if (open) gcn__conn_post(conn, GCN__INPUT_CONFIRMED);
 }
 
 static void confirm(struct gcn__conn* conn) {
@@ -72,7 +93,7 @@ static void confirm(struct gcn__conn* conn) {
   conn->whole_ms = conn->engine->now_ms;
   gcn__audit_repaired(conn);
   if (!gcn__conn_streams(conn)) {
-    gcn__conn_post(conn, GCN__INPUT_CONFIRMED);
+    confirm_attempt(conn);
     return;
   }
   gcn__conn_post(conn, GCN__INPUT_SYNCED);
@@ -85,10 +106,11 @@ static void take_part(struct gcn__conn* conn, struct gcn__json* body) {
   gcn__json_free(conn->report.body, false);
   conn->report = (struct gcn__report){.body = body, .last = !conn->sync.more};
   if (!conn->sync.more) {
+    gcn__verdict_end(conn);
     confirm(conn);
     return;
   }
-  conn->sync.walk = conn->sync.rest;
+  conn->sync.parts->walk = conn->sync.parts->rest;
   gcn__call_begin(&conn->api, GCN__OP_ADD);
 }
 
@@ -137,8 +159,9 @@ static void fill_result(struct gcn__engine* engine,
 
 /* Its topics have changed, one by one and maybe many. */
 static void ask_soon(struct gcn__shard* shard) {
+  if (shard == NULL) return; /* it will be opened */
   shard->revision++;
-  if (shard->primary == NULL) return; /* it will be opened */
+  if (shard->primary == NULL) return; /* likewise */
   shard->primary->commands |= GCN__COMMAND_TOPICS;
   if (shard->successor == NULL) return;
   shard->successor->commands |= GCN__COMMAND_TOPICS;
@@ -146,7 +169,8 @@ static void ask_soon(struct gcn__shard* shard) {
 
 /* It may be off the one channel before it is on the other. */
 static void note_moved(struct gcn__engine* engine, struct gcn__topic* topic) {
-  struct gcn__conn* to = engine->shards[topic->shard].primary;
+  const struct gcn__shard* shard = engine->shards[topic->shard];
+  struct gcn__conn* to = shard == NULL ? NULL : shard->primary;
   if (topic->verdict != GCN__VERDICT_PERMITTED || to == NULL) return;
   topic->missed = true;
   to->drift_ms = gcn__time_min(to->drift_ms, engine->now_ms);
@@ -163,9 +187,9 @@ static bool single_out(struct gcn__conn* conn, struct gcn__topic* topic,
   if (topic->verdict == GCN__VERDICT_REJECTED) return false;
   struct gcn__engine* engine = conn->engine;
   if (gcn__planner_single_out(&engine->planner, topic) != 0) return false;
-  ask_soon(&engine->shards[conn->shard]);
+  ask_soon(engine->shards[conn->shard]);
   if (topic->shard == conn->shard) return true;
-  ask_soon(&engine->shards[topic->shard]);
+  ask_soon(engine->shards[topic->shard]);
   gcn__shard_replan(engine);
   note_moved(engine, topic);
   return true;

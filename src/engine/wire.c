@@ -3,7 +3,10 @@
  * The byte path of one connection.
  *
  * Bytes are read in order: `plain` before `kept` before `borrowed`; the end of
- * the link comes after all of them.
+ * the link comes after all of them.  A frame that is not whole yet stays at the
+ * front of `plain`, where more comes behind it: what is decrypted, or without
+ * TLS what the frame still lacks, so that the next one is read in its place
+ * again.
  */
 #include "engine/wire.h"
 
@@ -54,10 +57,13 @@ void gcn__wire_reset(struct gcn__wire* wire) {
   wire->reused = false;
   wire->cut = false;
   wire->ended = false;
+  gcn__str_free(wire->kept.mem, wire->end_text);
+  wire->end_text = NULL;
   wire->close_written = false;
   wire->pong_pending = false;
   wire->pong_due = false;
   wire->borrowed = (struct gcn__span){NULL, 0};
+  wire->held_size = 0;
   gcn__buf_deinit(&wire->kept);
   gcn__buf_clear(&wire->plain);
   return_plain(wire);
@@ -162,16 +168,17 @@ int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
   return error < 0 ? error : 1;
 }
 
-/* Runs TLS over the raw bytes into `plain`.  Loops, because kept and borrowed
- * bytes are two pieces. */
+/* Runs TLS over the raw bytes into `plain`, behind what is held there.  Loops,
+ * because kept and borrowed bytes are two pieces. */
 static int decrypt(struct gcn__wire* wire) {
   for (;;) {
     if (!lend_plain(wire)) return GCN__ENOMEM;
-    char* to = gcn__buf_reserve(&wire->plain, GCN__WIRE_PLAIN_SIZE);
+    size_t room = GCN__WIRE_PLAIN_SIZE - gcn__buf_size(&wire->plain);
+    char* to = gcn__buf_reserve(&wire->plain, room);
     struct gcn__span in = raw_bytes(wire);
     size_t before = in.size;
     size_t used = 0;
-    int error = gcn__tls_read(wire->tls, &in, to, GCN__WIRE_PLAIN_SIZE, &used);
+    int error = gcn__tls_read(wire->tls, &in, to, room, &used);
     raw_advance(wire, before - in.size);
     gcn__buf_commit(&wire->plain, used);
     if (used > 0) return 0;
@@ -191,28 +198,90 @@ int gcn__wire_shake(struct gcn__wire* wire) {
   return cut ? gcn__tls_end(wire->tls) : 0;
 }
 
-int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes) {
-  int error = 0;
-  if (wire->tls == NULL) {
-    *bytes = raw_bytes(wire);
-  } else {
-    if (gcn__buf_size(&wire->plain) == 0) error = decrypt(wire);
-    *bytes = gcn__buf_span(&wire->plain);
-  }
-  if (bytes->size > 0) return 1;
-  if (error != 0) return error;
+/* Moves raw bytes to what is held, as far as its frame needs them. */
+static void top_up(struct gcn__wire* wire) {
+  struct gcn__span raw = raw_bytes(wire);
+  size_t lacking = gcn__ws_wanted(wire->ws) - gcn__buf_size(&wire->plain);
+  size_t size = raw.size < lacking ? raw.size : lacking;
+  int error = gcn__buf_append(&wire->plain, raw.data, size);
+  GCN__ASSERT(error == 0); /* the whole frame has room there */
+  (void)error;
+  raw_advance(wire, size);
+}
+
+/* Why there is nothing to read: 0: for now. */
+static int end_of(const struct gcn__wire* wire) {
   if (!wire->ended) return 0;
   /* Over TLS a bare end of the link is not a proper end of the data. */
   bool cut = wire->tls != NULL && wire->end_error == GCN__EOF;
   return cut ? GCN__ECONNRESET : wire->end_error;
 }
 
-void gcn__wire_advance(struct gcn__wire* wire, size_t size) {
-  if (wire->tls == NULL) {
-    raw_advance(wire, size);
+int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes) {
+  int error = 0;
+  if (wire->tls != NULL) {
+    bool stale = gcn__buf_size(&wire->plain) == wire->held_size;
+    if (stale) error = decrypt(wire);
+    *bytes = gcn__buf_span(&wire->plain);
+  } else if (wire->held_size > 0) {
+    top_up(wire);
+    *bytes = gcn__buf_span(&wire->plain);
   } else {
-    gcn__buf_consume(&wire->plain, size);
+    *bytes = raw_bytes(wire);
   }
+  if (bytes->size > wire->held_size) return 1;
+  return error != 0 ? error : end_of(wire);
+}
+
+void gcn__wire_advance(struct gcn__wire* wire, size_t size) {
+  if (wire->tls != NULL || wire->held_size > 0) {
+    gcn__buf_consume(&wire->plain, size);
+  } else {
+    raw_advance(wire, size);
+  }
+  wire->held_size = 0;
+}
+
+/* Keeps the front of a frame, which the reader has left, in `plain`.  False:
+ * out of memory. */
+static bool hold(struct gcn__wire* wire, size_t size) {
+  if (gcn__buf_size(&wire->plain) == 0) {
+    struct gcn__span raw = raw_bytes(wire);
+    if (!lend_plain(wire)) return false;
+    if (gcn__buf_append(&wire->plain, raw.data, size) != 0) return false;
+    raw_advance(wire, size);
+  }
+  wire->held_size = size;
+  return true;
+}
+
+/* Reads from bytes of which some are new. */
+static int read_bytes(struct gcn__wire* wire, struct gcn__span bytes,
+                      struct gcn__ws_message* message) {
+  struct gcn__ws_lent lent = {
+      /* Ours, or lent by the driver to be changed. */
+      .data = (char*)(uintptr_t)bytes.data,
+      .size = bytes.size,
+      .room = GCN__WIRE_PLAIN_SIZE,
+  };
+  int result = gcn__ws_read_in_place(wire->ws, &lent, message);
+  gcn__wire_advance(wire, bytes.size - lent.size);
+  if (result != GCN__WS_MORE || lent.size == 0) return result;
+  if (hold(wire, lent.size)) return result;
+  struct gcn__span rest = gcn__span(lent.data, lent.size);
+  result = gcn__ws_read(wire->ws, &rest, message);
+  gcn__wire_advance(wire, lent.size - rest.size);
+  return result;
+}
+
+int gcn__wire_read(struct gcn__wire* wire, struct gcn__ws_message* message,
+                   int* end) {
+  struct gcn__span bytes;
+  while ((*end = gcn__wire_peek(wire, &bytes)) > 0) {
+    int result = read_bytes(wire, bytes, message);
+    if (result != GCN__WS_MORE) return result;
+  }
+  return GCN__WS_MORE;
 }
 
 int gcn__wire_settle(struct gcn__wire* wire) {
@@ -235,6 +304,7 @@ int gcn__wire_write_frame(struct gcn__wire* wire, struct gcn__buf* scratch,
   GCN__ASSERT(wire->phase == GCN__WIRE_OPEN);
   gcn__buf_clear(scratch);
   int error = gcn__ws_write(wire->ws, scratch, opcode, payload);
+  gcn__ws_rest(wire->ws);
   if (error == 0) error = gcn__wire_write(wire, gcn__buf_span(scratch));
   gcn__buf_clear(scratch);
   return error;

@@ -39,12 +39,12 @@ enum {
 struct gcn__wire {
   enum gcn__wire_phase phase;
   bool attached; /* the driver has, or is opening, a link for it */
-  bool reused;   /* an answer has come over this connection before */
+  bool reused;   /* it was idle: an answer has come over it, or it was early */
   bool cut;      /* bytes of it are lost: it is of no use any more */
   bool ended;    /* the link is gone; what came before is still read */
   int end_error;
   enum gcn__layer end_layer;
-  char end_text[GCN__FAILURE_TEXT_SIZE];
+  char* end_text; /* why it is gone; NULL: that is not known */
   char host[GCN__HOST_SIZE_MAX + 1];
   uint16_t port;
   bool secure;
@@ -55,7 +55,9 @@ struct gcn__wire {
   struct gcn__ws* ws;
   struct gcn__span borrowed; /* the driver's bytes, this turn only */
   struct gcn__buf kept;      /* earlier bytes not read yet */
-  struct gcn__buf plain;     /* decrypted, not read yet; in a spare block */
+  /* Decrypted, not read yet, or the front of a frame; in a spare block. */
+  struct gcn__buf plain;
+  size_t held_size; /* at the front of it: a frame that is not whole */
   struct gcn__spares* spares;
   struct gcn__buf out; /* to be sent */
   uint64_t read_ms;    /* when the oldest unread bytes were read */
@@ -67,6 +69,11 @@ struct gcn__wire {
   size_t pong_size;
   char pong[GCN__WS_CONTROL_SIZE_MAX];
 };
+
+/* Why the link is gone. */
+static inline const char* gcn__wire_end_text(const struct gcn__wire* wire) {
+  return wire->end_text == NULL ? "cause unknown" : wire->end_text;
+}
 
 /* `spares` outlives the wire. */
 void gcn__wire_init(struct gcn__wire* wire, const struct gcn__mem* mem,
@@ -101,11 +108,17 @@ int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
  * error. */
 int gcn__wire_shake(struct gcn__wire* wire);
 
-/* Readable plaintext.  1: `bytes` is set, not empty; 0: none for now; or an
- * error: GCN__EOF and the link's own when it ended, TLS's. */
+/* Readable plaintext.  1: `bytes` is set, and there is more of it than is held
+ * for the rest of a frame; 0: none for now; or an error: GCN__EOF and the
+ * link's own when it ended, TLS's. */
 int gcn__wire_peek(struct gcn__wire* wire, struct gcn__span* bytes);
 /* The first `size` bytes of the last peek have been read. */
 void gcn__wire_advance(struct gcn__wire* wire, size_t size);
+/* The next message, whose view lives until the next read or settle; results are
+ * those of gcn__ws_read.  If there is none, `end` is 0, or why there will be no
+ * more, as for peek. */
+int gcn__wire_read(struct gcn__wire* wire, struct gcn__ws_message* message,
+                   int* end);
 /* Copies what is left of the borrowed bytes, and gives the memory of `plain`
  * back if it is empty: nothing may view either any more.  0, GCN_ELIMIT,
  * GCN__ENOMEM. */

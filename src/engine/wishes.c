@@ -13,7 +13,8 @@ static void touch(struct gcn__engine* engine, const char* const* names,
     const struct gcn__topic* topic =
         gcn__topics_find(&engine->topics, gcn__span_str(names[i]));
     if (topic == NULL || topic->shard == GCN__SHARD_NONE) continue;
-    engine->shards[topic->shard].revision++;
+    struct gcn__shard* shard = engine->shards[topic->shard];
+    if (shard != NULL) shard->revision++;
   }
 }
 
@@ -110,8 +111,8 @@ size_t gcn__engine_shard_count(const struct gcn__engine* engine) {
 
 const struct gcn__session* gcn__engine_session(const struct gcn__engine* engine,
                                                unsigned shard) {
-  if (shard >= engine->shard_end) return NULL;
-  const struct gcn__conn* conn = engine->shards[shard].primary;
+  if (shard >= engine->shard_end || engine->shards[shard] == NULL) return NULL;
+  const struct gcn__conn* conn = engine->shards[shard]->primary;
   return conn == NULL ? NULL : &conn->session;
 }
 

@@ -265,6 +265,20 @@ static void free_host(struct gcn__approach* approach) {
   approach->host = NULL;
 }
 
+bool gcn__approach_is_done(const struct gcn__approach* approach,
+                           const struct gcn__attempt* winner) {
+  return approach->phase == GCN__APPROACH_OVER &&
+         approach->permit.state == GCN__PERMIT_NONE &&
+         gcn__dial_is_left_to(&approach->dial, winner);
+}
+
+void gcn__approach_part(struct gcn__approach* approach,
+                        struct gcn__attempt* winner,
+                        void (*released)(void* ctx)) {
+  gcn__attempt_detach(winner, released, approach->ctx);
+  free_host(approach);
+}
+
 void gcn__approach_drop(struct gcn__approach* approach) {
   struct gcn__hosts_waiter* waiter = &approach->waiter;
   /* Given up in mid-race: the answer was of no use so far. */

@@ -67,6 +67,15 @@ uint64_t gcn__approach_deadline(const struct gcn__approach* approach);
 void gcn__approach_woken(struct gcn__approach* approach, uint64_t now_ms);
 /* The connection is made for good: returns the permit. */
 void gcn__approach_settle(struct gcn__approach* approach);
+/* Whether its connection needs it no more: the permit is back, and those who
+ * lost the race are gone. */
+bool gcn__approach_is_done(const struct gcn__approach* approach,
+                           const struct gcn__attempt* winner);
+/* Then: it is not used any more.  When the winner is gone, `released` is called
+ * with its `ctx`. */
+void gcn__approach_part(struct gcn__approach* approach,
+                        struct gcn__attempt* winner,
+                        void (*released)(void* ctx));
 /* Ends it; also after the end.  Nothing but `released` is called any more. */
 void gcn__approach_drop(struct gcn__approach* approach);
 /* For a child after fork: closes descriptors without touching the loop. */

@@ -28,6 +28,7 @@ static struct gcn__attempt* make_attempt(struct gcn__dial* dial, size_t index) {
   struct gcn__attempt* attempt = gcn__alloc_zero(dial->mem, sizeof *attempt);
   if (attempt == NULL) return NULL;
   attempt->dial = dial;
+  attempt->mem = dial->mem;
   attempt->index = index;
   dial->attempts[index] = attempt;
   return attempt;
@@ -35,16 +36,18 @@ static struct gcn__attempt* make_attempt(struct gcn__dial* dial, size_t index) {
 
 /* It is not on the loop. */
 static void free_attempt(struct gcn__attempt* attempt) {
-  struct gcn__dial* dial = attempt->dial;
-  dial->attempts[attempt->index] = NULL;
-  gcn__free(dial->mem, attempt, sizeof *attempt);
+  if (attempt->dial != NULL) attempt->dial->attempts[attempt->index] = NULL;
+  gcn__free(attempt->mem, attempt, sizeof *attempt);
 }
 
 static void on_closed(uv_handle_t* handle) {
   struct gcn__attempt* attempt = handle->data;
-  struct gcn__dial* dial = attempt->dial;
+  const struct gcn__dial* dial = attempt->dial;
+  void (*released)(void* ctx) =
+      dial == NULL ? attempt->released : dial->released;
+  void* ctx = dial == NULL ? attempt->ctx : dial->ctx;
   free_attempt(attempt);
-  dial->released(dial->ctx);
+  released(ctx);
 }
 
 void gcn__attempt_close(struct gcn__attempt* attempt, bool abort) {
@@ -208,21 +211,47 @@ void gcn__dial_ref(struct gcn__dial* dial, bool referenced) {
   dial->referenced = referenced;
   for (size_t i = 0; i < dial->next; i++) {
     struct gcn__attempt* attempt = dial->attempts[i];
-    if (attempt == NULL || !attempt->open) continue;
-    if (referenced) {
-      uv_ref(&attempt->handle);
-    } else {
-      uv_unref(&attempt->handle);
-    }
+    if (attempt != NULL) gcn__attempt_ref(attempt, referenced);
   }
+}
+
+void gcn__attempt_ref(struct gcn__attempt* attempt, bool referenced) {
+  if (!attempt->open) return;
+  if (referenced) {
+    uv_ref(&attempt->handle);
+  } else {
+    uv_unref(&attempt->handle);
+  }
+}
+
+bool gcn__dial_is_left_to(const struct gcn__dial* dial,
+                          const struct gcn__attempt* winner) {
+  if (!dial->over) return false;
+  for (size_t i = 0; i < dial->next; i++) {
+    const struct gcn__attempt* attempt = dial->attempts[i];
+    if (attempt != NULL && attempt != winner) return false;
+  }
+  return true;
+}
+
+void gcn__attempt_detach(struct gcn__attempt* attempt,
+                         void (*released)(void* ctx), void* ctx) {
+  GCN__ASSERT(gcn__dial_is_left_to(attempt->dial, attempt));
+  attempt->dial->attempts[attempt->index] = NULL;
+  attempt->dial = NULL;
+  attempt->released = released;
+  attempt->ctx = ctx;
+}
+
+void gcn__attempt_abandon(struct gcn__attempt* attempt) {
+  uv_os_fd_t fd;
+  if (attempt->open && uv_fileno(&attempt->handle, &fd) == 0) close(fd);
+  free_attempt(attempt);
 }
 
 void gcn__dial_abandon(struct gcn__dial* dial) {
   for (size_t i = 0; i < dial->next; i++) {
-    uv_os_fd_t fd;
     struct gcn__attempt* attempt = dial->attempts[i];
-    if (attempt == NULL) continue;
-    if (attempt->open && uv_fileno(&attempt->handle, &fd) == 0) close(fd);
-    free_attempt(attempt);
+    if (attempt != NULL) gcn__attempt_abandon(attempt);
   }
 }

@@ -8,9 +8,9 @@
  * names and has no deadline of its own.
  *
  * Each attempt owns its handle and is a block of its own, which goes when the
- * handle has left the loop; then `released` is called.  So a connection keeps
- * only the one that won.  It is closed by whoever took it, through
- * gcn__attempt_close.
+ * handle has left the loop; then `released` is called.  The one that won is
+ * closed by whoever took it, through gcn__attempt_close; with
+ * gcn__attempt_detach it needs the dial no more.
  */
 #ifndef GCN_LOOP_DIAL_H
 #define GCN_LOOP_DIAL_H
@@ -32,7 +32,11 @@ struct gcn__attempt {
     uv_pipe_t pipe; /* an adopted AF_UNIX socket */
   };
   uv_connect_t request;
-  struct gcn__dial* dial;
+  struct gcn__dial* dial; /* NULL: detached */
+  const struct gcn__mem* mem;
+  void (*released)(void* ctx); /* if it is detached */
+  void* ctx;
+  void* owner; /* of whoever took it, for call-backs of the handle */
   size_t index;
   bool open;        /* the handle is initialised and not closed */
   unsigned refused; /* socket options that the system did not take */
@@ -79,6 +83,16 @@ void gcn__dial_drop(struct gcn__dial* dial);
 void gcn__dial_ref(struct gcn__dial* dial, bool referenced);
 
 void gcn__attempt_close(struct gcn__attempt* attempt, bool abort);
+/* Whether the race has left nothing behind but `winner`. */
+bool gcn__dial_is_left_to(const struct gcn__dial* dial,
+                          const struct gcn__attempt* winner);
+/* Then: the dial is not used any more, and `released` is called in place of the
+ * dial's. */
+void gcn__attempt_detach(struct gcn__attempt* attempt,
+                         void (*released)(void* ctx), void* ctx);
+void gcn__attempt_ref(struct gcn__attempt* attempt, bool referenced);
+/* For a child after fork, like gcn__dial_abandon. */
+void gcn__attempt_abandon(struct gcn__attempt* attempt);
 /* For a child after fork: closes descriptors and frees memory without touching
  * the loop. */
 void gcn__dial_abandon(struct gcn__dial* dial);

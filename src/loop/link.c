@@ -44,7 +44,7 @@ struct gcn__link {
   int fd;                  /* of the connection */
   uv_poll_t poll;          /* waits for writability on `poll_fd` */
   int poll_fd;             /* a dup: libuv itself watches `fd`; or -1 */
-  struct gcn__approach approach;
+  struct gcn__approach* approach; /* NULL: `up` is made for good */
 };
 
 static void acquire(void* ctx) {
@@ -52,13 +52,39 @@ static void acquire(void* ctx) {
   link->reference_count++;
 }
 
+static void free_approach(struct gcn__link* link) {
+  gcn__free(link->mem, link->approach, sizeof *link->approach);
+  link->approach = NULL;
+}
+
+static void release(void* ctx);
+
+static void on_up_released(void* ctx) {
+  struct gcn__link* link = ctx;
+  link->up = NULL;
+  release(link);
+}
+
+/* What it took to make a connection is several times what it needs. */
+static void shed_approach(struct gcn__link* link) {
+  struct gcn__approach* approach = link->approach;
+  if (approach == NULL || link->owner == NULL || link->up == NULL) return;
+  if (!gcn__approach_is_done(approach, link->up)) return;
+  gcn__approach_part(approach, link->up, on_up_released);
+  free_approach(link);
+}
+
 static void release(void* ctx) {
   struct gcn__link* link = ctx;
   GCN__ASSERT(link->reference_count > 0);
-  if (--link->reference_count > 0) return;
+  if (--link->reference_count > 0) {
+    shed_approach(link);
+    return;
+  }
   void (*gone)(void* keeper) = link->gone;
   void* keeper = link->keeper;
   gcn__list_remove(&link->entry);
+  free_approach(link);
   gcn__free(link->mem, link, sizeof *link);
   gone(keeper);
 }
@@ -80,7 +106,7 @@ void gcn__link_drop(struct gcn__link* link, bool abort) {
   link->owner = NULL;
   close_poll(link);
   if (link->up != NULL) gcn__attempt_close(link->up, abort);
-  gcn__approach_drop(&link->approach);
+  if (link->approach != NULL) gcn__approach_drop(link->approach);
   release(link);
 }
 
@@ -106,6 +132,7 @@ static void on_connected(void* ctx, struct gcn__attempt* winner) {
   uv_os_fd_t fd;
   int error = uv_fileno(&winner->handle, &fd);
   link->up = winner;
+  winner->owner = link;
   if (error != 0) {
     end_by(link, error, "connect");
     return;
@@ -126,7 +153,7 @@ static void on_hurried(void* ctx) {
 
 static void set_up_approach(struct gcn__link* link,
                             const struct gcn__link_options* options) {
-  struct gcn__approach* approach = &link->approach;
+  struct gcn__approach* approach = link->approach;
   approach->mem = options->mem;
   approach->loop = options->loop;
   approach->api = options->resolver;
@@ -163,9 +190,14 @@ int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
   link->broken_ms = GCN__NEVER;
   link->fd = -1;
   link->poll_fd = -1;
-  set_up_approach(link, options);
-  int error = gcn__approach_begin(&link->approach, options->host, now_ms);
+  link->approach = gcn__alloc_zero(options->mem, sizeof *link->approach);
+  int error = GCN__ENOMEM;
+  if (link->approach != NULL) {
+    set_up_approach(link, options);
+    error = gcn__approach_begin(link->approach, options->host, now_ms);
+  }
   if (error != 0) {
+    free_approach(link);
     gcn__free(options->mem, link, sizeof *link);
     return error;
   }
@@ -176,8 +208,7 @@ int gcn__link_open(const struct gcn__link_options* options, uint64_t now_ms,
 
 static struct gcn__link* link_of_stream(const uv_handle_t* handle) {
   const struct gcn__attempt* attempt = handle->data;
-  const struct gcn__approach* approach = attempt->dial->ctx;
-  return approach->ctx;
+  return attempt->owner;
 }
 
 static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
@@ -186,14 +217,12 @@ static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* buf) {
   link->listener->lend(link->owner, buf);
 }
 
-static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) {
-  struct gcn__link* link = link_of_stream((const uv_handle_t*)stream);
+/* What a read gave: bytes, or a negative code. */
+static void take(struct gcn__link* link, ssize_t size, const char* bytes) {
   if (size > 0) {
-    link->listener->received(link->owner, link,
-                             gcn__span(buf->base, (size_t)size));
+    link->listener->received(link->owner, link, gcn__span(bytes, (size_t)size));
     return;
   }
-  if (size == 0) return; /* libuv's word for "try again" */
   /* After a failed write the kernel may say "end of file" where it means the
    * error that it has already told to the writer. */
   bool told = link->write_error != 0;
@@ -203,6 +232,32 @@ static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) {
   } else {
     end_by(link, error, told ? "write" : "read");
   }
+}
+
+static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buf) {
+  struct gcn__link* link = link_of_stream((const uv_handle_t*)stream);
+  if (size == 0) return; /* libuv's word for "try again" */
+  if (size == UV_ENOBUFS && buf->len == 0) {
+    link->listener->unread(link->owner, link);
+    return;
+  }
+  take(link, size, buf->base);
+}
+
+bool gcn__link_pull(struct gcn__link* link) {
+  uv_buf_t buf = uv_buf_init(NULL, 0);
+  if (link->up == NULL) return false;
+  link->listener->lend(link->owner, &buf);
+  if (buf.len == 0) return false;
+  ssize_t size;
+  do {
+    size = read(link->fd, buf.base, buf.len);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && errno == EAGAIN) return false; /* as in gcn__link_write */
+  if (size < 0) size = uv_translate_sys_error(errno);
+  if (size == 0) size = UV_EOF;
+  take(link, size, buf.base); /* after which the link may be gone */
+  return size == (ssize_t)buf.len;
 }
 
 void gcn__link_read(struct gcn__link* link, bool wanted) {
@@ -271,7 +326,8 @@ size_t gcn__link_write(struct gcn__link* link, struct gcn__span bytes) {
 uint64_t gcn__link_deadline(const struct gcn__link* link) {
   /* While reading is off, unread bytes may wait in the kernel. */
   if (link->write_error != 0 && link->reading) return link->broken_ms;
-  return gcn__approach_deadline(&link->approach);
+  return link->approach == NULL ? GCN__NEVER
+                                : gcn__approach_deadline(link->approach);
 }
 
 void gcn__link_woken(struct gcn__link* link, uint64_t now_ms) {
@@ -279,17 +335,23 @@ void gcn__link_woken(struct gcn__link* link, uint64_t now_ms) {
   if (link->write_error != 0) {
     end_by(link, link->write_error, "write");
   } else {
-    gcn__approach_woken(&link->approach, now_ms);
+    gcn__approach_woken(link->approach, now_ms);
   }
 }
 
 void gcn__link_settled(struct gcn__link* link) {
-  gcn__approach_settle(&link->approach);
+  if (link->approach == NULL) return;
+  gcn__approach_settle(link->approach);
+  shed_approach(link);
 }
 
 void gcn__link_ref(struct gcn__link* link, bool referenced) {
   link->referenced = referenced;
-  gcn__dial_ref(&link->approach.dial, referenced);
+  if (link->approach != NULL) {
+    gcn__dial_ref(&link->approach->dial, referenced);
+  } else if (link->up != NULL) {
+    gcn__attempt_ref(link->up, referenced);
+  }
   if (link->poll_fd < 0) return;
   if (referenced) {
     uv_ref((uv_handle_t*)&link->poll);
@@ -316,7 +378,12 @@ struct gcn__link* gcn__link_of(struct gcn__list* entry) {
 
 void gcn__link_abandon(struct gcn__link* link) {
   if (link->poll_fd >= 0) close(link->poll_fd);
-  gcn__approach_abandon(&link->approach);
+  if (link->approach != NULL) {
+    gcn__approach_abandon(link->approach);
+  } else if (link->up != NULL) {
+    gcn__attempt_abandon(link->up);
+  }
+  free_approach(link);
   gcn__list_remove(&link->entry);
   gcn__free(link->mem, link, sizeof *link);
 }

@@ -25,14 +25,18 @@
 
 struct gcn__link;
 
-/* What a link tells its owner, but for `hurried` from libuv's call-backs and
- * gcn__link_woken only.  After `ended` the link is gone for its owner; no drop
- * is needed. */
+/* What a link tells its owner, but for `hurried` from libuv's call-backs,
+ * gcn__link_woken and gcn__link_pull only.  After `ended` the link is gone for
+ * its owner; no drop is needed. */
 struct gcn__link_listener {
   void (*linked)(void* owner, struct gcn__link* link);
-  /* Where the next bytes go; used until `received` returns. */
+  /* Where the next bytes go; used until `received` returns.  Nothing (NULL, 0):
+   * not now, and then `unread` comes instead. */
   void (*lend)(void* owner, uv_buf_t* buf);
   void (*received)(void* owner, struct gcn__link* link, struct gcn__span bytes);
+  /* Something can be read, bytes or the end, and was not for want of a place.
+   * Comes again with each poll while reading is on: gcn__link_pull. */
+  void (*unread)(void* owner, struct gcn__link* link);
   void (*writable)(void* owner, struct gcn__link* link);
   /* `layer` is DNS or TCP.  `text` is valid until it returns. */
   void (*ended)(void* owner, struct gcn__link* link, int error,
@@ -40,7 +44,7 @@ struct gcn__link_listener {
   /* gcn__link_deadline may have become earlier.  Comes from anywhere on the
    * loop's thread, also while the owner is at work: a look-up, a permit or a
    * connector's answer is there, for which somebody else was the cause.  It may
-   * arm a timer and no more. */
+   * arm a timer, or take a place in line, and no more. */
   void (*hurried)(void* owner, struct gcn__link* link);
 };
 
@@ -87,6 +91,9 @@ void gcn__link_settled(struct gcn__link* link);
 size_t gcn__link_write(struct gcn__link* link, struct gcn__span bytes);
 /* Reading is off at first. */
 void gcn__link_read(struct gcn__link* link, bool wanted);
+/* Reads once, now, whether reading is on or not: for who had no place for it
+ * when there was something.  True: the place was filled, there may be more. */
+bool gcn__link_pull(struct gcn__link* link);
 
 uint64_t gcn__link_deadline(const struct gcn__link* link);
 void gcn__link_woken(struct gcn__link* link, uint64_t now_ms);

@@ -185,7 +185,7 @@ void check_request(struct world* world, struct link* link, unsigned status) {
 
 /* P1 */
 void check_streaming(struct world* world, unsigned shard) {
-  const struct gcn__conn* conn = world->engine->shards[shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[shard]->primary;
   if (conn == NULL) return;
   uint64_t hash = world->wires[conn->stream.index].channel;
   if (hash == 0) {

@@ -100,7 +100,7 @@ static void note_streaming(struct world* world, struct shard_view* view,
 
 static void note_leaving(struct world* world, struct shard_view* view,
                          const struct gcn__transition* change) {
-  const struct gcn__conn* conn = world->engine->shards[change->shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[change->shard]->primary;
   /* Lost while it was not clear how old the last bytes were. */
   view->unsure = conn != NULL && conn->session.doubtful;
   bool asked = gcn__input_origin(change->input) == GCN__ORIGIN_USER;
@@ -136,7 +136,7 @@ static void check_change(struct world* world, struct shard_view* view,
     note_streaming(world, view, change->shard);
   }
   if (change->to == GCN__STATE_BACKING_OFF) check_wait(world, view, change);
-  const struct gcn__conn* conn = world->engine->shards[change->shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[change->shard]->primary;
   /* A wish that was under way counts as told. */
   if (change->to == GCN__STATE_REFUSED) {
     view->refused = conn != NULL && conn->commands == 0;
@@ -261,7 +261,7 @@ void check_event(struct world* world, const struct gcn__event* event) {
   sent->delivered = true;
   if (sent->shard == GCN__SHARD_NONE) return;
   struct shard_view* view = &world->shards[sent->shard];
-  const struct gcn__conn* conn = world->engine->shards[sent->shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[sent->shard]->primary;
   bool leads = conn != NULL && conn->connection == event->connection;
   if (!leads || view->state != GCN__STATE_STREAMING) return;
   view->last_event_ms = sent->at_ms;
@@ -388,7 +388,7 @@ static bool inside_gap(const struct world* world,
     if (gap->shard != event->shard) continue;
     if (event->at_ms >= gap->from_ms && event->at_ms <= gap->to_ms) return true;
   }
-  const struct gcn__gaps* gaps = &world->engine->shards[event->shard].gaps;
+  const struct gcn__gaps* gaps = &world->engine->shards[event->shard]->gaps;
   return gaps->open && event->at_ms >= gaps->current.from_ms;
 }
 

@@ -180,7 +180,7 @@ static bool is_served(const struct world* world, const struct sent_event* sent,
   const struct gcn__conn* conn =
       sent->shard == GCN__SHARD_NONE
           ? NULL
-          : world->engine->shards[sent->shard].primary;
+          : world->engine->shards[sent->shard]->primary;
   if (conn == NULL || !event->sent) return false;
   return world->wires[conn->stream.index].channel == world_hash(event->channel);
 }

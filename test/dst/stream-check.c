@@ -157,7 +157,7 @@ void flow_event(struct world* world, const struct gcn__event* event) {
 
 /* P11: where the service went on at the position, nothing was missed. */
 static void check_needed(struct world* world, const struct gcn__gap* gap) {
-  const struct gcn__conn* conn = world->engine->shards[gap->shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[gap->shard]->primary;
   rule_count(4);
   if (world->plan.expiry) {
     world_break(world, "I4, P11: a gap although nothing could be lost");
@@ -239,7 +239,7 @@ static bool inside_gap(const struct world* world, size_t index) {
   const struct gcn__topic* held = gcn__topics_find(
       gcn__engine_topics(world->engine), gcn__span_str(world->topics[topic]));
   if (held == NULL || held->shard == GCN__SHARD_NONE) return true;
-  const struct gcn__shard* shard = &world->engine->shards[held->shard];
+  const struct gcn__shard* shard = world->engine->shards[held->shard];
   return shard->gaps.open && sent->at_ms >= shard->gaps.current.from_ms;
 }
 
@@ -271,7 +271,7 @@ static uint32_t asked_of(const struct world* world, unsigned shard) {
 
 /* P15, and every change of the subscriptions has reached the service. */
 static void check_shard(struct world* world, unsigned index) {
-  const struct gcn__conn* conn = world->engine->shards[index].primary;
+  const struct gcn__conn* conn = world->engine->shards[index]->primary;
   const struct shard_view* view = &world->shards[index];
   enum gcn__state state = conn->session.state;
   uint32_t asked = asked_of(world, index);

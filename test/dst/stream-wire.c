@@ -211,7 +211,7 @@ void flow_interrupts(struct world* world) {
 /* P1 */
 void flow_streaming(struct world* world, unsigned shard) {
   struct flow* flow = world->flow;
-  const struct gcn__conn* conn = world->engine->shards[shard].primary;
+  const struct gcn__conn* conn = world->engine->shards[shard]->primary;
   if (conn == NULL) return;
   const struct flow_wire* view = &flow->wires[conn->stream.index];
   if (!view->accepted) {

@@ -158,7 +158,7 @@ static uint64_t next_whim(struct world* world) {
 
 /* While all is well: the streams have to come back by themselves. */
 bool user_resets(struct world* world) {
-  const struct gcn__shard* shard = &world->engine->shards[0];
+  const struct gcn__shard* shard = world->engine->shards[0];
   bool rests = gcn__conn_streams(shard->primary) &&
                shard->primary->api.wire.phase == GCN__WIRE_ABSENT;
   if (!rests) return false;

@@ -171,6 +171,9 @@ static void heal(struct world* world) {
   world->heal_ms = GCN__NEVER;
   world->user_ms = GCN__NEVER;
   network_heal(world);
+  /* What hung in the middle of a message is not sent after all: signs of life
+   * among it would be older than any ledger allows for. */
+  if (world->stuck) network_reset(world);
   gcn__sim_calm(world->sim);
   network_collect(world);
   gcn__engine_pause(world->engine, false, world->now_ms);

@@ -150,8 +150,14 @@ static void drain(struct peer* peer) {
 static void feed(struct peer* peer, enum gcn__wire_index wire,
                  struct gcn__span bytes) {
   if (!peer->linked[wire] || bytes.size == 0) return;
-  gcn__engine_received(peer->engine, wire, bytes, peer->now_ms);
+  /* Lent for this turn only, to be changed. */
+  char* lent = malloc(bytes.size);
+  if (lent == NULL) abort();
+  memcpy(lent, bytes.data, bytes.size);
+  gcn__engine_received(peer->engine, wire, gcn__span(lent, bytes.size),
+                       peer->now_ms);
   drain(peer);
+  free(lent);
 }
 
 static void link_all(struct peer* peer) {

@@ -4,11 +4,12 @@
  *
  * Input: a byte of role and limits, a byte that seeds the cuts, and the
  * stream.  Oracles: the transcript is the same whole, byte by byte and in
- * random cuts; it is the one of the model below, which shares no code with the
- * reader; the heap stays below twice the message limit.
+ * random cuts, by copies and in place; it is the one of the model below, which
+ * shares no code with the reader; the heap stays below twice the message limit.
  */
 #include "base/err.h"
 #include "base/rng.h"
+#include "codec/utf8.h"
 #include "codec/ws.h"
 
 #include <stdint.h>
@@ -236,6 +237,12 @@ static void* counting_resize(void* ctx, void* ptr, size_t old_size,
   return gcn__mem_libc.resize(ctx, ptr, old_size, new_size);
 }
 
+static void put_read(struct gcn__buf* out,
+                     const struct gcn__ws_message* message) {
+  put_message(out, message->opcode, message->code, message->code_legal,
+              gcn__span(message->data, message->size));
+}
+
 static int feed(struct gcn__ws* ws, struct gcn__span piece,
                 struct gcn__buf* out) {
   char* copy = malloc(piece.size + 1);
@@ -245,8 +252,7 @@ static int feed(struct gcn__ws* ws, struct gcn__span piece,
   struct gcn__ws_message message;
   int progress = gcn__ws_read(ws, &in, &message);
   for (; progress == GCN__WS_MESSAGE;) {
-    put_message(out, message.opcode, message.code, message.code_legal,
-                gcn__span(message.data, message.size));
+    put_read(out, &message);
     progress = gcn__ws_read(ws, &in, &message);
   }
   check(progress < 0 || in.size == 0, "input left behind");
@@ -254,7 +260,43 @@ static int feed(struct gcn__ws* ws, struct gcn__span piece,
   return progress;
 }
 
-static void read_in_cuts(const struct model* model, unsigned cut,
+static int read_in_place(struct gcn__ws* ws, struct gcn__ws_lent* in,
+                         struct gcn__buf* out) {
+  struct gcn__ws_message message;
+  int progress = gcn__ws_read_in_place(ws, in, &message);
+  if (progress != GCN__WS_MESSAGE) return progress;
+  bool text = message.opcode == GCN__WS_TEXT && message.in_place;
+  if (text && !gcn__utf8_valid(gcn__span(message.data, message.size)))
+    return gcn__ws_reject_text(ws, &message);
+  put_read(out, &message);
+  return progress;
+}
+
+/* What the reader leaves goes to the front of the next block. */
+static int feed_in_place(struct gcn__ws* ws, struct gcn__span piece,
+                         struct gcn__buf* left, struct gcn__buf* out) {
+  size_t left_size = gcn__buf_size(left);
+  size_t size = left_size + piece.size;
+  char* block = malloc(size + 1);
+  check(block != NULL, "out of memory");
+  if (left_size > 0) memcpy(block + 1, gcn__buf_span(left).data, left_size);
+  memcpy(block + 1 + left_size, piece.data, piece.size);
+  gcn__buf_clear(left);
+  struct gcn__ws_lent in = {block + 1, size, left->size_max};
+  int progress;
+  do
+    progress = read_in_place(ws, &in, out);
+  while (progress == GCN__WS_MESSAGE);
+  size_t wanted = gcn__ws_wanted(ws);
+  bool waits = in.size > 0 && wanted > in.size && wanted <= in.room;
+  check(progress < 0 || waits == (in.size > 0), "input left without a reason");
+  if (progress == GCN__WS_MORE) put(left, in.data, in.size);
+  free(block);
+  return progress;
+}
+
+/* `room` 0: by copies. */
+static void read_in_cuts(const struct model* model, unsigned cut, size_t room,
                          struct gcn__buf* out) {
   const struct gcn__mem mem = {counting_resize, NULL};
   live_size = 0;
@@ -264,14 +306,18 @@ static void read_in_cuts(const struct model* model, unsigned cut,
                   &model->limits, NULL);
   check(ws != NULL, "out of memory");
   struct gcn__rng rng;
+  struct gcn__buf left;
   gcn__rng_seed(&rng, cut);
+  gcn__buf_init(&left, &gcn__mem_libc, room);
   struct gcn__span rest = gcn__span(model->data, model->size);
   int progress = 0;
   while (progress == 0 && rest.size > 0) {
     size_t most = cut < 2 ? cut : gcn__rng_below(&rng, 3) == 0 ? 300 : 5;
     size_t size = (size_t)gcn__rng_between(&rng, 1, most + (most == 0));
     if (cut == 0 || size > rest.size) size = rest.size;
-    progress = feed(ws, gcn__span(rest.data, size), out);
+    struct gcn__span piece = gcn__span(rest.data, size);
+    progress =
+        room == 0 ? feed(ws, piece, out) : feed_in_place(ws, piece, &left, out);
     rest = gcn__span_skip(rest, size);
   }
   put_end(out, progress, gcn__ws_error_code(ws), gcn__ws_partial(ws));
@@ -279,7 +325,22 @@ static void read_in_cuts(const struct model* model, unsigned cut,
   size_t message_size = model->limits.message_size_max + BLOCK_SIZE_MIN;
   check(peak_size <= FIXED_SIZE + 3 * message_size, "too much memory");
   gcn__ws_free(ws);
+  gcn__buf_deinit(&left);
   check(live_size == 0, "memory left behind");
+}
+
+static void compare(const struct model* model, unsigned cut, size_t room) {
+  struct gcn__span wanted = gcn__buf_span(model->out);
+  struct gcn__buf got;
+  gcn__buf_init(&got, &gcn__mem_libc, TRANSCRIPT_SIZE_MAX);
+  read_in_cuts(model, cut, room, &got);
+  bool same = gcn__span_equal(gcn__buf_span(&got), wanted);
+  if (!same)
+    fprintf(stderr, "cut %u, room %zu:%.*s\nwanted:%.*s\n", cut, room,
+            (int)gcn__buf_size(&got), gcn__buf_span(&got).data,
+            (int)wanted.size, wanted.data);
+  check(same, "not what the model says");
+  gcn__buf_deinit(&got);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -296,18 +357,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   model.message = malloc(size);
   check(model.message != NULL, "out of memory");
   run_model(&model);
+  static const size_t rooms[] = {0, 14, 200, 16384};
   const unsigned cuts[] = {0, 1, 2u + data[1]};
   for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
-    struct gcn__buf got;
-    gcn__buf_init(&got, &gcn__mem_libc, TRANSCRIPT_SIZE_MAX);
-    read_in_cuts(&model, cuts[i], &got);
-    if (!gcn__span_equal(gcn__buf_span(&got), gcn__buf_span(&wanted)))
-      fprintf(stderr, "cut %u:%.*s\nwanted:%.*s\n", cuts[i],
-              (int)gcn__buf_size(&got), gcn__buf_span(&got).data,
-              (int)gcn__buf_size(&wanted), gcn__buf_span(&wanted).data);
-    check(gcn__span_equal(gcn__buf_span(&got), gcn__buf_span(&wanted)),
-          "not what the model says");
-    gcn__buf_deinit(&got);
+    for (size_t j = 0; j < sizeof rooms / sizeof rooms[0]; j++)
+      compare(&model, cuts[i], rooms[j]);
   }
   free(model.message);
   gcn__buf_deinit(&wanted);

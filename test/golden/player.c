@@ -147,6 +147,13 @@ void player_proxy(struct player* player, const char* text) {
   player->options.proxies = &player->proxies;
 }
 
+void player_place(struct player* player, const char* api_url) {
+  assert_null(player->engine);
+  snprintf(player->api_text, sizeof player->api_text, "%s", api_url);
+  player->options.api_url = player->api_text;
+  player->options.domain = NULL;
+}
+
 void player_asks(struct player* player, enum gcn__ask_kind kind) {
   assert_null(player->engine);
   player->options.client_id = NULL;

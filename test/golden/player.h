@@ -37,6 +37,7 @@ struct player {
   char shape_texts[PLAYER_SHAPE_TEXTS_MAX][100];
   size_t shape_text_count;
   char proxy_text[200];
+  char api_text[200];
   uint64_t tickets[2]; /* of the last question, and of the one before */
   unsigned alike;      /* verdicts of one kind in a row */
   enum gcn__verdict last_verdict;
@@ -72,6 +73,8 @@ void player_deinit(struct player* player);
 /* What the engine is made with; before the first fact only. */
 void player_set(struct player* player, const char* name, uint64_t value);
 void player_proxy(struct player* player, const char* text);
+/* The API is there, and its service's domain is not known. */
+void player_place(struct player* player, const char* api_url);
 void player_preset(struct player* player, const char* name);
 /* A member of the preset's shape, after the preset. */
 void player_shape(struct player* player, const char* name, const char* value);

@@ -486,6 +486,11 @@ static bool play_option(struct reader* reader) {
     player_proxy(reader->player, words);
     return true;
   }
+  words = after_word(reader->line, "place");
+  if (words != NULL) {
+    player_place(reader->player, words);
+    return true;
+  }
   words = after_word(reader->line, "asks");
   if (words == NULL) return false;
   bool token = strcmp(words, "token") == 0;

@@ -5,7 +5,8 @@
  *   # a comment
  *   play streaming               another transcript first
  *   set ping_ms 15000            one of core/settings.h;
- *   proxy http://HOST:PORT       before the first fact, like
+ *   proxy http://HOST:PORT       before the first fact, like these:
+ *   place http://gc.test:82      where the API is, in no known domain
  *   asks credentials             or asks token
  *   shape resume_param -         of the preset before it; "-" stands for ""
  *   subscribe v2.a v2.b          the user's wishes, each with its command; "#"

@@ -32,7 +32,15 @@ static void on_linked(void* ctx, struct gcn__link* link) {
 
 static void on_lend(void* ctx, uv_buf_t* buf) {
   struct owner* owner = ctx;
+  if (owner->declines) return;
   *buf = uv_buf_init(owner->buffer, sizeof owner->buffer);
+}
+
+static void on_unread(void* ctx, struct gcn__link* link) {
+  struct owner* owner = ctx;
+  assert_ptr_equal(link, owner->link);
+  assert_true(owner->declines);
+  owner->unread_count++;
 }
 
 static void on_received(void* ctx, struct gcn__link* link,
@@ -77,6 +85,7 @@ static const struct gcn__link_listener listener = {
     .linked = on_linked,
     .lend = on_lend,
     .received = on_received,
+    .unread = on_unread,
     .writable = on_writable,
     .ended = on_ended,
     .hurried = on_hurried,

@@ -22,6 +22,8 @@ struct owner {
   char buffer[65536];
   unsigned linked_count;
   unsigned told_count; /* calls of any kind */
+  unsigned unread_count;
+  bool declines; /* has no place for what could be read */
   bool linked;
   bool received;
   bool writable;

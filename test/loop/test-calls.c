@@ -374,6 +374,52 @@ static void test_fork(void** state) {
   assert_int_equal(probe.live_size, 0);
 }
 
+enum { SHARERS = 3 };
+
+/* Abandons the clients of a hub from either end; the hub goes in between. */
+static int abandon_all(struct user* users, gcn_hub_t* hub, bool backwards) {
+  for (int i = 0; i < SHARERS; i++) {
+    struct user* user = &users[backwards ? SHARERS - 1 - i : i];
+    if (gcn_client_abandon(user->client) != 0) return 1;
+    if (i == 0) gcn_hub_release(hub);
+  }
+  return 0;
+}
+
+/* All of them wait for their turn, and were posted to. */
+static void test_fork_with_a_hub(void** state) {
+  uv_loop_t* loop = *state;
+  struct mem_probe probe = {.fail_at = 0};
+  struct user users[SHARERS] = {{.client = NULL}};
+  gcn_hub_t* hub = NULL;
+  gcn_options_t options = user_options(&users[0], "http://127.0.0.1:1");
+  options.alloc_cb = mem_probe_resize;
+  options.alloc_data = &probe;
+  assert_int_equal(gcn_hub_new(&hub, loop, &options), 0);
+  options.hub = hub;
+  for (int i = 0; i < SHARERS; i++) {
+    options.data = &users[i];
+    user_new(&users[i], loop, &options);
+    gcn_client_start(users[i].client);
+    user_post(&users[i]);
+  }
+  for (int backwards = 0; backwards < 2; backwards++) {
+    pid_t child = fork();
+    if (child == 0) {
+      int error = abandon_all(users, hub, backwards);
+      _exit(error == 0 && probe.live_size == 0 ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+  }
+  gcn_hub_release(hub);
+  for (int i = 0; i < SHARERS; i++)
+    user_finish(&users[i]);
+  assert_int_equal(probe.live_size, 0);
+}
+
 static void test_unref(void** state) {
   uv_loop_t* loop = *state;
   struct peer peer;
@@ -413,6 +459,7 @@ int main(void) {
       LOOP_TEST(test_posts_keep_their_order),
       LOOP_TEST(test_wrong_thread),
       LOOP_TEST(test_fork),
+      LOOP_TEST(test_fork_with_a_hub),
       LOOP_TEST(test_unref),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

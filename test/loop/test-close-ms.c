@@ -30,7 +30,8 @@ static bool streams(struct scene* scene) {
 }
 
 static bool puts_topics(struct scene* scene) {
-  return service_visits(&scene->service, GCN__SIM_AT_TOPICS).count == 1;
+  return service_visits(&scene->service, GCN__SIM_AT_TOPICS).count == 1 &&
+         service_counters(&scene->service).sockets_open == 1;
 }
 
 static bool has_successor(struct scene* scene) {
@@ -39,6 +40,11 @@ static bool has_successor(struct scene* scene) {
 
 static void do_nothing(struct scene* scene) {
   (void)scene;
+}
+
+/* The answer to the upgrade is read. */
+static void settle(struct scene* scene) {
+  harness_settle(scene->loop);
 }
 
 static void rotate(struct scene* scene) {
@@ -64,8 +70,8 @@ static const struct place {
   bool (*reached)(struct scene* scene);
 } places[] = {
     {"streaming", NULL, streams, do_nothing, streams},
-    {"subscribing", "http.hang PUT *subscriptions times=9", puts_topics,
-     do_nothing, puts_topics},
+    {"subscribing", "http.hang PUT *subscriptions times=9", puts_topics, settle,
+     puts_topics},
     {"migrating", NULL, streams, rotate, has_successor},
     {"paused", NULL, streams, rest, streams},
     {"unreferenced", NULL, streams, push, streams},

@@ -230,7 +230,7 @@ static void test_unreferenced_stream(void** state) {
     struct gcn__link* link = user.client->wires[i];
     if (link != NULL) assert_true(gcn__link_connected(link));
   }
-  assert_false(uv_has_ref((uv_handle_t*)&user.client->async));
+  assert_false(user.client->turn.referenced);
   assert_false(uv_has_ref((uv_handle_t*)&user.client->alarm.handle));
   user_finish(&user);
   service_close(&service);

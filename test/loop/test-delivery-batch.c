@@ -155,6 +155,8 @@ struct memory {
   size_t live_size;
   size_t fail_from; /* of the count */
   size_t fail_to;
+  bool no_growth; /* no block grows */
+  size_t refused; /* how often one was to */
 };
 
 static void* on_alloc(void* data, void* ptr, size_t old_size, size_t new_size) {
@@ -165,6 +167,10 @@ static void* on_alloc(void* data, void* ptr, size_t old_size, size_t new_size) {
     return NULL;
   }
   memory->count++;
+  if (memory->no_growth && ptr != NULL && new_size > old_size) {
+    memory->refused++;
+    return NULL;
+  }
   if (memory->count >= memory->fail_from && memory->count < memory->fail_to) {
     return NULL;
   }
@@ -185,7 +191,7 @@ static void stream_on(struct service* service, struct consumer* consumer,
 static void assert_no_memory_in_the_long_run(struct service* service,
                                              struct consumer* consumer,
                                              gcn_options_t* options) {
-  struct memory memory = {0, 0, 0, 0};
+  struct memory memory = {0};
   stream_on(service, consumer, options, &memory);
   size_t before = 0;
   for (size_t i = 1; i <= 40; i++) {
@@ -255,7 +261,7 @@ static void short_of_memory(void** state) {
   size_t n = 0;
   while (failed) {
     struct consumer* consumer = consumer_new();
-    struct memory memory = {0, 0, 0, 0};
+    struct memory memory = {0};
     uint64_t first = id + 1;
     gcn_options_t options = consumer_options(consumer, &service);
     options.window_count = 1000;
@@ -280,13 +286,42 @@ static void short_of_memory(void** state) {
   service_close(&service);
 }
 
+/* An event that waits for memory lies where it was read, and what is read
+ * meanwhile must not change it. */
+static void held_while_more_comes(void** state) {
+  struct service service;
+  struct consumer* consumer = consumer_new();
+  struct memory memory = {0};
+  service_open_plain(&service, *state);
+  gcn_options_t options = consumer_options(consumer, &service);
+  options.window_count = 1000;
+  stream_on(&service, consumer, &options, &memory);
+  consumer->act = NULL;
+  service_emit_many(&service, 64); /* the window is as large at first */
+  consumer_await(consumer, 64);
+  memory.no_growth = true;
+  service_emit_many(&service, 1);
+  while (memory.refused == 0)
+    uv_run(consumer->user.loop, UV_RUN_ONCE);
+  service_emit_many(&service, 5);
+  while (memory.refused < 4)
+    uv_run(consumer->user.loop, UV_RUN_ONCE);
+  memory.no_growth = false;
+  consumer_await(consumer, 70);
+  consumer_assert_in_order(consumer);
+  assert_int_equal(consumer->gaps, 0);
+  consumer_free(consumer);
+  assert_int_equal(memory.live_size, 0);
+  service_close(&service);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOOP_TEST(batches),           LOOP_TEST(no_callback_overtakes_a_batch),
       LOOP_TEST(batches_by_hand),   LOOP_TEST(closed_inside_a_batch),
       LOOP_TEST(kept_beyond_close), LOOP_TEST(kept_out_of_a_batch),
       LOOP_TEST(no_memory_by_hand), LOOP_TEST(no_memory_by_batches),
-      LOOP_TEST(short_of_memory),
+      LOOP_TEST(short_of_memory),   LOOP_TEST(held_while_more_comes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

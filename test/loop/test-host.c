@@ -353,6 +353,7 @@ static void test_a_wait_after_a_block(void** state) {
   options.retry_cap_ms = 400;
   service_stream_with(&user, &service, &options);
   assert_int_equal(uv_async_init(loop, &blocker, on_block), 0);
+  harness_settle(loop); /* nothing is left in the kernel's queue */
   loop->data = &told_ns;
   uint64_t before_ms = uv_now(loop);
   uv_async_send(&blocker); /* first in the kernel's queue */
@@ -382,9 +383,9 @@ enum { EIGHT_HOURS_MS = 8 * 3600 * 1000 };
 /* What the clocks look like after that: one stood still, one did not. */
 static void sleep_through(struct user* user) {
   gcn_client_t* client = user->client;
-  client->suspend.ahead_ms -= EIGHT_HOURS_MS;
-  client->suspend_seen_ms -= 1000; /* looked at a second ago */
-  client->suspend_awake_ms -= 1000;
+  client->hub->suspend.ahead_ms -= EIGHT_HOURS_MS;
+  client->hub->suspend_seen_ms -= 1000; /* looked at a second ago */
+  client->hub->suspend_awake_ms -= 1000;
   user_post(user);
 }
 
@@ -462,7 +463,8 @@ static void test_a_stopped_process(void** state) {
   service_open_plain(&service, loop);
   pid_t child = child_start();
   if (child == 0) _exit(stream_elsewhere(service.url));
-  while (service_counters(&service).subscribes == 0)
+  while (service_counters(&service).subscribes == 0 ||
+         service_counters(&service).sockets_open == 0)
     uv_run(loop, UV_RUN_ONCE);
   service_emit_many(&service, STOPPED_EVENTS / 4);
   service_live(&service, 50);

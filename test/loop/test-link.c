@@ -84,24 +84,84 @@ static void test_drop_at_once(void** state) {
   peer_close(&peer);
 }
 
-static void* fail_always(void* ctx, void* ptr, size_t old_size,
-                         size_t new_size) {
-  (void)ctx;
-  (void)ptr;
-  (void)old_size;
-  (void)new_size;
-  return NULL;
+/* Memory that is counted, and ends after some blocks. */
+struct meter {
+  size_t size;
+  size_t blocks_left;
+};
+
+static void* metered_resize(void* ctx, void* ptr, size_t old_size,
+                            size_t new_size) {
+  struct meter* meter = ctx;
+  if (ptr == NULL && meter->blocks_left-- == 0) return NULL;
+  meter->size += new_size;
+  meter->size -= ptr == NULL ? 0 : old_size;
+  return gcn__mem_libc.resize(NULL, ptr, old_size, new_size);
 }
 
 static void test_no_memory(void** state) {
   uv_loop_t* loop = *state;
-  struct owner* owner = owner_new(loop);
-  owner->mem.resize = fail_always;
-  struct gcn__link_options options = owner_options(owner, "127.0.0.1", 1);
-  assert_int_equal(gcn__link_open(&options, 0, &owner->link), GCN__ENOMEM);
-  assert_null(owner->link);
-  owner->gone = true; /* there never was one */
+  for (size_t blocks = 0; blocks < 2; blocks++) {
+    struct meter meter = {.blocks_left = blocks};
+    struct owner* owner = owner_new(loop);
+    owner->mem = (struct gcn__mem){metered_resize, &meter};
+    struct gcn__link_options options = owner_options(owner, "127.0.0.1", 1);
+    assert_int_equal(gcn__link_open(&options, 0, &owner->link), GCN__ENOMEM);
+    assert_null(owner->link);
+    assert_int_equal(meter.size, 0);
+    owner->gone = true; /* there never was one */
+    owner_free(owner);
+  }
+}
+
+/* --- once it is made ------------------------------------------------------ */
+
+/* Beside the handle that is libuv's. */
+enum { LINK_SIZE_MAX = 1024 };
+
+static void test_what_made_it_is_given_back(void** state) {
+  uv_loop_t* loop = *state;
+  for (int abort = 0; abort < 2; abort++) {
+    struct meter meter = {.blocks_left = SIZE_MAX};
+    struct peer peer;
+    peer_listen(&peer, loop, "127.0.0.1", 0, PEER_ECHOES);
+    struct owner* owner = owner_new(loop);
+    owner->mem = (struct gcn__mem){metered_resize, &meter};
+    owner_open(owner, "127.0.0.1", peer.port);
+    harness_until(loop, &owner->linked);
+    size_t before = meter.size;
+    gcn__link_settled(owner->link);
+    assert_true(meter.size < before);
+    assert_in_range(meter.size, 1, sizeof(uv_tcp_t) + LINK_SIZE_MAX);
+    gcn__link_settled(owner->link);
+    assert_int_equal(gcn__link_deadline(owner->link), GCN__NEVER);
+    assert_int_equal(gcn__link_refused_options(owner->link), 0);
+    gcn__link_read(owner->link, true);
+    assert_int_equal(gcn__link_write(owner->link, GCN__SPAN("hello")), 5);
+    harness_until(loop, &owner->received);
+    assert_int_equal(owner->received_size, 5);
+    owner_drop(owner, abort == 1);
+    /* Whoever walks a ring of links meets those that are on their way, too. */
+    gcn__link_ref(gcn__link_of(owner->links.next), true);
+    harness_until(loop, &owner->gone);
+    assert_int_equal(meter.size, 0);
+    owner_free(owner);
+    peer_close(&peer);
+  }
+}
+
+static void test_settled_link_hears_of_the_end(void** state) {
+  uv_loop_t* loop = *state;
+  struct peer peer;
+  struct owner* owner = owner_connect(loop, &peer, PEER_LISTENS);
+  gcn__link_settled(owner->link);
+  gcn__link_read(owner->link, true);
+  peer_reset(&peer);
+  harness_until(loop, &owner->ended);
+  assert_int_equal(owner->error, UV_ECONNRESET);
+  assert_string_equal(owner->text, "read: connection reset by peer");
   owner_free(owner);
+  peer_close(&peer);
 }
 
 /* --- ends ----------------------------------------------------------------- */
@@ -349,6 +409,10 @@ static void test_unreferenced_link_lets_the_loop_end(void** state) {
   assert_int_equal(uv_run(loop, UV_RUN_NOWAIT), 0);
   gcn__link_ref(owner->link, true);
   assert_int_not_equal(uv_run(loop, UV_RUN_NOWAIT), 0);
+  gcn__link_settled(owner->link);
+  gcn__link_ref(owner->link, false);
+  assert_int_equal(uv_run(loop, UV_RUN_NOWAIT), 0);
+  gcn__link_ref(owner->link, true);
   owner_free(owner);
   peer_close(&peer);
 }
@@ -361,6 +425,8 @@ int main(void) {
       LOOP_TEST(test_drop_in_black_hole),
       LOOP_TEST(test_drop_at_once),
       LOOP_TEST(test_no_memory),
+      LOOP_TEST(test_what_made_it_is_given_back),
+      LOOP_TEST(test_settled_link_hears_of_the_end),
       LOOP_TEST(test_peer_hangs_up),
       LOOP_TEST(test_peer_resets),
       LOOP_TEST(test_our_reset_and_our_goodbye),

@@ -149,6 +149,61 @@ static void test_a_hook_denies_private_addresses(void** state) {
   }
 }
 
+/* Answers when the test wants it. */
+struct patient {
+  struct user user; /* first, since call-backs cast */
+  gcn_resolve_t* request;
+  bool asked;
+};
+
+static int on_resolve_later(void* data, const char* host,
+                            gcn_resolve_t* request) {
+  struct patient* patient = data;
+  (void)host;
+  patient->request = request;
+  patient->asked = true;
+  return 0;
+}
+
+static void answer(struct patient* patient, const char* const* texts) {
+  struct sockaddr_in names[2];
+  const struct sockaddr* list[2];
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(uv_ip4_addr(texts[i], 0, &names[i]), 0);
+    list[i] = (const struct sockaddr*)&names[i];
+  }
+  gcn_resolve_done(patient->request, 0, list, 2);
+}
+
+/* The first address is a hole.  The second one is tried a moment later, not
+ * when the look-up, which is over, would have been given up. */
+static void test_the_race_after_a_late_answer(void** state) {
+  static const char* const addresses[] = {"127.0.0.9", "127.0.0.1"};
+  uv_loop_t* loop = *state;
+  struct service service;
+  struct black_hole hole;
+  struct patient patient = {.asked = false};
+  char url[64];
+  service_open_plain(&service, loop);
+  uint16_t port = gcn__sim_listen_port(service.listen);
+  black_hole_open(&hole, addresses[0], port);
+  snprintf(url, sizeof url, "http://localhost:%u", (unsigned)port);
+  gcn_options_t options = user_options(&patient.user, url);
+  options.resolve_cb = on_resolve_later;
+  options.dns_ms = 10000;
+  service_begin_with(&patient.user, &service, &options);
+  harness_until(loop, &patient.asked);
+  uint64_t begun_ms = gcn__loop_now_ms(loop);
+  answer(&patient, addresses);
+  while (gcn__sim_listen_connections(service.listen) == 0)
+    uv_run(loop, UV_RUN_ONCE);
+  assert_in_range(gcn__loop_now_ms(loop) - begun_ms, 200,
+                  2000 * harness_slowness());
+  user_finish(&patient.user);
+  black_hole_close(&hole);
+  service_close(&service);
+}
+
 /* --- the host's threads --------------------------------------------------- */
 
 enum { THREADS_MAX = 16 };
@@ -227,6 +282,7 @@ int main(void) {
       LOOP_TEST(test_any_address_is_allowed),
       LOOP_TEST(test_an_address_without_a_service),
       LOOP_TEST(test_a_hook_denies_private_addresses),
+      LOOP_TEST(test_the_race_after_a_late_answer),
       LOOP_TEST(test_full_thread_pool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
  */
 #include "service.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,9 +92,77 @@ static void loops_in_threads(void** state) {
   }
 }
 
+/* Somebody posts until the very end, which waits for him. */
+struct chat {
+  gcn_client_t* client;
+  uv_thread_t poster;
+  atomic_bool over;
+  atomic_uint accepted;
+  unsigned refused; /* the poster's */
+  unsigned called;
+  bool closed;
+};
+
+static void on_word(gcn_client_t* client, int status, void* arg) {
+  struct chat* chat = arg;
+  (void)client;
+  (void)status; /* 0, or it closes */
+  chat->called++;
+}
+
+static void talk(void* arg) {
+  struct chat* chat = arg;
+  while (!atomic_load(&chat->over)) {
+    int error = gcn_client_post(chat->client, on_word, chat);
+    if (error == 0) {
+      atomic_fetch_add(&chat->accepted, 1);
+    } else {
+      assert_int_equal(error, GCN_ECLOSING);
+      chat->refused++;
+    }
+  }
+}
+
+static void on_chat_closed(gcn_client_t* client) {
+  struct chat* chat = gcn_client_data(client);
+  atomic_store(&chat->over, true);
+  uv_thread_join(&chat->poster);
+  chat->closed = true;
+}
+
+static void open_chat(struct chat* chat, uv_loop_t* loop, gcn_hub_t* hub) {
+  struct user unused;
+  gcn_options_t options = user_options(&unused, "http://127.0.0.1:1");
+  options.hub = hub;
+  options.data = chat;
+  options.state_cb = NULL;
+  options.log_cb = NULL;
+  assert_int_equal(gcn_client_new(&chat->client, loop, &options), 0);
+  assert_int_equal(uv_thread_create(&chat->poster, talk, chat), 0);
+  while (atomic_load(&chat->accepted) == 0)
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+/* The first one leaves the others of its hub, the last one the loop. */
+static void posting_until_the_end(void** state) {
+  enum { CHATS = 2 };
+  static struct chat chats[CHATS];
+  gcn_hub_t* hub = NULL;
+  assert_int_equal(gcn_hub_new(&hub, *state, NULL), 0);
+  for (int i = 0; i < CHATS; i++)
+    open_chat(&chats[i], *state, hub);
+  gcn_hub_release(hub);
+  for (int i = 0; i < CHATS; i++) {
+    assert_int_equal(gcn_client_close(chats[i].client, on_chat_closed), 0);
+    harness_until(*state, &chats[i].closed);
+    assert_int_equal(chats[i].called, atomic_load(&chats[i].accepted));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loops_in_threads),
+      LOOP_TEST(posting_until_the_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

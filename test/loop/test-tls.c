@@ -215,13 +215,61 @@ static void test_stream_damaged(void** state) {
   behind_close(&behind);
 }
 
+/* What is in use of the hub's memory. */
+static void* metered_resize(void* data, void* ptr, size_t old_size,
+                            size_t new_size) {
+  size_t* size = data;
+  *size += new_size;
+  *size -= ptr == NULL ? 0 : old_size;
+  return gcn__mem_libc.resize(NULL, ptr, old_size, new_size);
+}
+
+enum { CLIENTS = 3, BASE_SIZE_MIN = 2048 };
+
+/* Of clients of one hub the first one pays for the certificates; the hub may be
+ * released before them. */
+static void test_hub_has_the_certificates_once(void** state) {
+  uv_loop_t* loop = *state;
+  struct gcn__pki* pki = gcn__pki_new();
+  assert_non_null(pki);
+  size_t size = 0;
+  gcn_options_t hub_options;
+  gcn_options_init(&hub_options);
+  hub_options.alloc_cb = metered_resize;
+  hub_options.alloc_data = &size;
+  gcn_hub_t* hub;
+  assert_int_equal(gcn_hub_new(&hub, loop, &hub_options), 0);
+  struct user users[CLIENTS];
+  for (int i = 0; i < CLIENTS; i++) {
+    users[i] = (struct user){.client = NULL};
+    gcn_options_t options =
+        tls_options(&users[i], "https://127.0.0.1:1", gcn__pki_ca(pki));
+    options.hub = hub;
+    size_t before = size;
+    user_new(&users[i], loop, &options);
+    assert_int_equal(size - before > BASE_SIZE_MIN, i == 0);
+  }
+  gcn_hub_release(hub);
+  for (int i = 0; i < CLIENTS; i++) {
+    assert_true(size > 0);
+    user_finish(&users[i]);
+  }
+  assert_int_equal(size, 0);
+  gcn__pki_free(pki);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      LOOP_TEST(test_self_signed),     LOOP_TEST(test_another_host),
-      LOOP_TEST(test_not_for_servers), LOOP_TEST(test_clock_ahead),
-      LOOP_TEST(test_clock_behind),    LOOP_TEST(test_plain_http),
-      LOOP_TEST(test_garbage),         LOOP_TEST(test_stream_cut_short),
+      LOOP_TEST(test_self_signed),
+      LOOP_TEST(test_another_host),
+      LOOP_TEST(test_not_for_servers),
+      LOOP_TEST(test_clock_ahead),
+      LOOP_TEST(test_clock_behind),
+      LOOP_TEST(test_plain_http),
+      LOOP_TEST(test_garbage),
+      LOOP_TEST(test_stream_cut_short),
       LOOP_TEST(test_stream_damaged),
+      LOOP_TEST(test_hub_has_the_certificates_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

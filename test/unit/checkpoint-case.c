@@ -284,8 +284,8 @@ int gcn__sqlitestore_new(uv_loop_t* loop, const struct gcn__mem* mem,
 
 /* --- the stage ------------------------------------------------------------ */
 
-static void on_wake(uv_async_t* async) {
-  (void)async;
+void gcn__client_wake(struct gcn_client_s* client) {
+  assert_false(client->leaving);
 }
 
 static struct stage* enter(gcn_client_t* client) {
@@ -340,7 +340,6 @@ void case_begin(struct stage* stage) {
   client->call.checkpoint = on_checkpoint;
   client->call.durable = on_durable;
   client->logger = (struct gcn__logger){.call = on_log, .level = GCN_LOG_DEBUG};
-  assert_int_equal(uv_async_init(&stage->loop, &client->async, on_wake), 0);
   const struct gcn__window_limits limits = {64, 1024 * 1024, 0};
   assert_int_equal(
       gcn__window_init(&stage->delivery.window, &gcn__mem_libc, &limits, 1), 0);
@@ -387,8 +386,6 @@ void case_end(struct stage* stage) {
   gcn__window_deinit(&stage->delivery.window);
   for (int i = 0; i < GCN__STORE_GENERATIONS; i++)
     free(stage->shelf.bytes[i]);
-  uv_close((uv_handle_t*)&stage->client.async, NULL);
-  uv_run(&stage->loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&stage->loop), 0);
 }
 

@@ -5,6 +5,7 @@
 #include "conformance-raw.h"
 
 #include "base/err.h"
+#include "codec/utf8.h"
 
 /* No identifiers are chosen here, so that place of the engine's is free. */
 static struct conf_raw* raw_of(const struct gcn__conn* conn) {
@@ -74,8 +75,13 @@ static void raw_answered(struct gcn__conn* conn, enum gcn__op op,
 
 static void raw_text(struct gcn__conn* conn,
                      const struct gcn__ws_message* message) {
-  conf_record(&raw_of(conn)->handed, GCN__WS_TEXT, 0, false,
-              gcn__span(message->data, message->size));
+  struct gcn__span text = gcn__span(message->data, message->size);
+  if (message->in_place && !gcn__utf8_valid(text)) {
+    struct gcn__ws* ws = conn->stream.wire.ws;
+    gcn__inbound_broken(conn, gcn__ws_reject_text(ws, message));
+    return;
+  }
+  conf_record(&raw_of(conn)->handed, GCN__WS_TEXT, 0, false, text);
   gcn__conn_post(conn, GCN__INPUT_HEARTBEAT);
 }
 

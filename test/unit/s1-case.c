@@ -165,7 +165,7 @@ static size_t sent_count(const struct s1_trial* trial) {
 /* What Mbed TLS's server sends of its own chain are these bytes only. */
 static void show(mbedtls_x509_crt nodes[S1_SENT_COUNT_MAX],
                  const struct s1_trial* trial) {
-  mbedtls_x509_crt* own = &decoy.server->material->certificates;
+  mbedtls_x509_crt* own = &decoy.server->base->material->certificates;
   nodes[0] = *own;
   for (size_t i = 0; i < sent_count(trial); i++) {
     mbedtls_x509_crt* node = i == 0 ? own : &nodes[i];
@@ -185,7 +185,7 @@ static void judge_shown(struct gcn__tls_config* client,
   s1_talk(&pair);
   s1_assert_refused(&pair, GCN_ETLSVERIFY, trial->refusal);
   pair_deinit(&pair);
-  decoy.server->material->certificates = nodes[0];
+  decoy.server->base->material->certificates = nodes[0];
 }
 
 static void judge_real(struct gcn__tls_config* client,

@@ -236,6 +236,64 @@ static void gaps_reach_back(void** state) {
   assert_int_equal(f->gap.to_ms, 7030);
 }
 
+static void idle_turns(struct fixture* f) {
+  for (int i = 0; i < 3; i++) {
+    f->now_ms += GCN__DELIVERY_TRIM_MS;
+    delivery_turn(f);
+  }
+}
+
+/* Many in flight, more that wait, and all of it done with. */
+static void live_busily(struct fixture* f) {
+  for (int i = 1; i <= 100; i++)
+    delivery_feed(f, "v2.a", i);
+  while (f->told_count < 100) {
+    for (size_t i = 0; i < f->told_count; i++)
+      delivery_ack(f, f->told[i].sequence);
+    delivery_turn(f);
+  }
+  for (size_t i = 0; i < f->told_count; i++)
+    delivery_ack(f, f->told[i].sequence);
+}
+
+static void what_waited_is_given_back(void** state) {
+  struct fixture* f = *state;
+  f->config.full = GCN_FULL_DROP_OLDEST;
+  f->config.window.count_max = 100;
+  f->config.full_ms = 0;
+  delivery_manual(f);
+  delivery_begin(f);
+  size_t before = f->probe.live_size;
+  live_busily(f);
+  assert_int_equal(delivery_counters(f).in_flight, 0);
+  assert_true(f->probe.live_size > before + 8192);
+  size_t busy = f->probe.live_size;
+  delivery_turn(f);
+  f->now_ms += GCN__DELIVERY_TRIM_MS / 2;
+  delivery_turn(f);
+  assert_int_equal(f->probe.live_size, busy); /* there may come more */
+  idle_turns(f);
+  assert_true(f->probe.live_size < before + 4096); /* keys of what is done */
+  delivery_feed(f, "v2.a", 101);
+  assert_int_equal(f->told_count, 101);
+}
+
+static void a_batch_is_given_back(void** state) {
+  struct fixture* f = *state;
+  delivery_begin_batches(f);
+  size_t before = f->probe.live_size;
+  delivery_feed(f, "v2.a", 1);
+  idle_turns(f);
+  assert_true(f->probe.live_size > before); /* it is not told yet */
+  gcn__delivery_flush(&f->client);
+  assert_told(f, "1");
+  idle_turns(f);
+  assert_int_equal(f->probe.live_size, before);
+  delivery_feed(f, "v2.a", 2);
+  gcn__delivery_flush(&f->client);
+  assert_told(f, "1 2");
+}
+
 /* A name that nobody can have subscribed to takes no memory. */
 static void gaps_without_long_names(void** state) {
   static char text[GCN_SUBSCRIPTION_SIZE_MAX + 1];
@@ -243,7 +301,7 @@ static void gaps_without_long_names(void** state) {
   struct fixture* f = *state;
   delivery_begin(f);
   memset(text, 'a', sizeof text);
-  gcn__drops_init(&drops, &f->client.mem);
+  assert_int_equal(gcn__drops_init(&drops, &f->client.mem), 0);
   gcn_event_t event = {.topic = {text, sizeof text - 1}};
   gcn__drops_note(&drops, &event, 0, 1);
   assert_int_equal(drops.lanes[0].topic_count, 1);
@@ -267,6 +325,8 @@ int main(void) {
       DELIVERY_TEST(gaps_without_names),
       DELIVERY_TEST(gaps_without_long_names),
       DELIVERY_TEST(gaps_reach_back),
+      DELIVERY_TEST(what_waited_is_given_back),
+      DELIVERY_TEST(a_batch_is_given_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

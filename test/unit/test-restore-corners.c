@@ -324,7 +324,7 @@ static bool survives(const char* preset, const struct gcn__restored* from,
   assert_int_equal(error, failed ? GCN__ENOMEM : 0);
   struct gcn__standing standing = gcn__engine_standing(player.engine, 0);
   if (failed) assert_null(standing.channel_id.data);
-  if (failed) assert_null(player.engine->shards[0].position);
+  if (failed) assert_null(player.engine->shards[0]->position);
   if (failed) assert_false(gcn__seen_has(&player.engine->seen, *from->handled));
   /* And can be told again. */
   assert_int_equal(restore(&player, from, 1), 0);

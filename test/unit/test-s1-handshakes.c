@@ -46,11 +46,11 @@ static int tear_down(void** state) {
 static void judge(mbedtls_ssl_protocol_version version, int authmode) {
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
   struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
-  mbedtls_ssl_config* ssl = &server->material->ssl;
+  mbedtls_ssl_config* ssl = &server->base->material->ssl;
   mbedtls_ssl_conf_min_tls_version(ssl, version);
   mbedtls_ssl_conf_max_tls_version(ssl, version);
   mbedtls_ssl_conf_authmode(ssl, authmode);
-  mbedtls_ssl_conf_ca_chain(ssl, &site.client->material->anchors, NULL);
+  mbedtls_ssl_conf_ca_chain(ssl, &site.client->base->material->anchors, NULL);
   struct pair pair;
   pair_init(&pair, client, server, HOST);
   s1_talk(&pair);
@@ -78,9 +78,9 @@ static void play_version(const struct row* row) {
 static void require(bool polite, const char* refusal) {
   struct gcn__tls_config* old = client_config(gcn__pki_ca(pki), true);
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
-  mbedtls_ssl_config* ssl = &server->material->ssl;
+  mbedtls_ssl_config* ssl = &server->base->material->ssl;
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(ssl, &site.client->material->anchors, NULL);
+  mbedtls_ssl_conf_ca_chain(ssl, &site.client->base->material->anchors, NULL);
   struct pair pair;
   pair_init(&pair, old, server, HOST);
   s1_talk(&pair);
@@ -140,7 +140,7 @@ static void play_forced(const struct row* row) {
 static void play_suite(const struct row* row) {
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
   const int suites[] = {(int)row->suite, 0};
-  mbedtls_ssl_conf_ciphersuites(&server->material->ssl, suites);
+  mbedtls_ssl_conf_ciphersuites(&server->base->material->ssl, suites);
   struct pair pair;
   pair_init(&pair, site.client, server, HOST);
   s1_talk(&pair);

@@ -237,9 +237,9 @@ static void without_entropy_nothing_is_sent(void** state) {
   (void)state;
   for (int old = 0; old < 2; old++) {
     struct gcn__tls_config* config = client_config(gcn__pki_ca(pki), old == 1);
-    mbedtls_ctr_drbg_set_prediction_resistance(&config->random,
+    mbedtls_ctr_drbg_set_prediction_resistance(&config->base->random,
                                                MBEDTLS_CTR_DRBG_PR_ON);
-    config->random.MBEDTLS_PRIVATE(f_entropy) = dry;
+    config->base->random.MBEDTLS_PRIVATE(f_entropy) = dry;
     struct end client;
     end_init(&client, config, HOST);
     assert_int_equal(end_feed(&client, GCN__SPAN("")), GCN_EENTROPY);

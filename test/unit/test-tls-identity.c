@@ -45,9 +45,9 @@ static int set_up(void** state) {
   snprintf(cert_path, sizeof(cert_path), "%s/cert", folder);
   snprintf(key_path, sizeof(key_path), "%s/key", folder);
   site_init(&site, pki, NULL, GCN__PKI_SOUND);
-  mbedtls_ssl_config* ssl = &site.server->material->ssl;
+  mbedtls_ssl_config* ssl = &site.server->base->material->ssl;
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(ssl, &site.client->material->anchors, NULL);
+  mbedtls_ssl_conf_ca_chain(ssl, &site.client->base->material->anchors, NULL);
   return gcn__pki_issue(pki, &localhost_names, GCN__PKI_CLIENT_ONLY, cert, key);
 }
 
@@ -194,6 +194,51 @@ static void an_unknown_encryption_is_named(void** state) {
                   "supported; convert it with openssl pkcs8 -topk8");
 #endif
   forged_free(&forged);
+}
+
+/* Leaf, issuer and root, all with keys of 4096 bits. */
+static void forge_long_chain(struct forged chain[3]) {
+  static const char* const names[] = {"Leaf", "Middle", "Root"};
+  test_key_get(KEY_RSA_4096, pems[0]);
+  for (int i = 2; i >= 0; i--) {
+    forge(&chain[i], &(struct forgery){.name = names[i],
+                                       .key_pem = pems[0],
+                                       .issuer = i == 2 ? NULL : &chain[i + 1],
+                                       .is_ca = i > 0,
+                                       .path_length = -1});
+  }
+}
+
+/* Mbed TLS does not cut a handshake message into records: all of the chain has
+ * to fit into one, whatever buffers it was built with. */
+static void a_long_chain_fits(void** state) {
+  (void)state;
+  static struct forged chain[3];
+  static char all[3 * FORGE_PEM_SIZE];
+  mbedtls_x509_crt root;
+  mbedtls_ssl_config* ssl = &site.server->base->material->ssl;
+  forge_long_chain(chain);
+  snprintf(all, sizeof(all), "%s%s%s", chain[0].pem, chain[1].pem,
+           chain[2].pem);
+  mbedtls_x509_crt_init(&root);
+  assert_int_equal(mbedtls_x509_crt_parse(&root,
+                                          (const unsigned char*)chain[2].pem,
+                                          strlen(chain[2].pem) + 1),
+                   0);
+  mbedtls_ssl_conf_ca_chain(ssl, &root, NULL);
+  const options_t options = {.client_cert_pem = all, .client_key_pem = pems[0]};
+  struct gcn__tls_config* config = load(options);
+  size_t size = 0;
+  const mbedtls_x509_crt* at = &config->base->material->certificates;
+  for (; at != NULL; at = at->next)
+    size += at->raw.len;
+  assert_true(size > 3 * 1024);
+  gcn__tls_config_release(config);
+  visit_twice(&options);
+  mbedtls_ssl_conf_ca_chain(ssl, &site.client->base->material->anchors, NULL);
+  mbedtls_x509_crt_free(&root);
+  for (int i = 0; i < 3; i++)
+    forged_free(&chain[i]);
 }
 
 static void bad_texts_are_named(void** state) {
@@ -345,7 +390,7 @@ static void a_strangers_certificate_is_refused(void** state) {
                            : "alert 48, unknown_ca: it does not know who "
                              "issued the client certificate");
     assert_int_equal(pair.server.rc, GCN_ETLSVERIFY);
-    assert_int_equal(client->sessions.count, 0);
+    assert_int_equal(client->base->sessions.count, 0);
     pair_deinit(&pair);
     gcn__tls_config_release(client);
   }
@@ -404,7 +449,7 @@ static void secrets_are_wiped_whatever_fails(void** state) {
   options.client_key_path = key_path;
   try_all_allocations(&options);
   struct gcn__tls_config* config = load(options);
-  assert_non_null(config->sources.key_pem); /* to read the others again */
+  assert_non_null(config->base->sources.key_pem); /* to read the others again */
   gcn__tls_config_release(config);
   forged_free(&forged);
 }
@@ -415,6 +460,7 @@ int main(void) {
       cmocka_unit_test(a_file_may_hold_both),
       cmocka_unit_test(an_encrypted_key_needs_its_password),
       cmocka_unit_test(an_unknown_encryption_is_named),
+      cmocka_unit_test(a_long_chain_fits),
       cmocka_unit_test(bad_texts_are_named),
       cmocka_unit_test(bad_files_are_named),
       cmocka_unit_test(an_unreadable_file_is_named),

@@ -107,7 +107,7 @@ static void shake_hands(struct peer* peer) {
 
 static void peer_open(struct peer* peer, bool tls12_only) {
   struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), tls12_only);
-  peer_init(peer, client, &site.server->material->ssl);
+  peer_init(peer, client, &site.server->base->material->ssl);
   gcn__tls_config_release(client);
   shake_hands(peer);
   assert_int_equal(gcn__tls_state(peer->client.tls), GCN__TLS_OPEN);
@@ -276,7 +276,7 @@ static void a_fatal_alert_is_named(void** state) {
 
 /* The handshake of a server that sends so many TLS 1.3 tickets. */
 static size_t take_tickets(struct peer* peer, uint16_t count) {
-  mbedtls_ssl_config* ssl = &site.server->material->ssl;
+  mbedtls_ssl_config* ssl = &site.server->base->material->ssl;
   mbedtls_ssl_conf_new_session_tickets(ssl, count);
   /* A client of its own: who resumes gets one ticket at most. */
   struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
@@ -331,17 +331,17 @@ static void lifetimes_of_tickets_are_heeded(void** state) {
       {1, true, 1},       {604800, true, 1},      {0, true, 0},
       {604801, false, 0}, {UINT32_MAX, false, 0},
   };
-  mbedtls_ssl_conf_new_session_tickets(&site.server->material->ssl, 0);
+  mbedtls_ssl_conf_new_session_tickets(&site.server->base->material->ssl, 0);
   for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
     struct peer peer;
-    peer_init(&peer, client, &site.server->material->ssl);
+    peer_init(&peer, client, &site.server->base->material->ssl);
     shake_hands(&peer);
     assert_int_equal(gcn__tls_state(peer.client.tls), GCN__TLS_OPEN);
     say_ticket(&peer, cases[i].lifetime_s);
     if (cases[i].good) say(&peer, "x");
     assert_int_equal(deliver(&peer), cases[i].good ? 0 : GCN_ETLS);
-    assert_int_equal(client->sessions.count, cases[i].kept);
+    assert_int_equal(client->base->sessions.count, cases[i].kept);
     if (cases[i].good) {
       assert_int_equal(gcn__buf_size(&peer.client.plain), 1);
     } else {
@@ -350,7 +350,7 @@ static void lifetimes_of_tickets_are_heeded(void** state) {
     peer_deinit(&peer);
     gcn__tls_config_release(client);
   }
-  mbedtls_ssl_conf_new_session_tickets(&site.server->material->ssl, 1);
+  mbedtls_ssl_conf_new_session_tickets(&site.server->base->material->ssl, 1);
 }
 
 /* RFC 8446 §4.4.2.4: it may come when we are long through.  Only that about our
@@ -385,7 +385,7 @@ static void alerts_about_our_certificate_are_stubborn(void** state) {
 
 static void another_protocol_is_refused(void** state) {
   (void)state;
-  mbedtls_ssl_config* ssl = &site.server->material->ssl;
+  mbedtls_ssl_config* ssl = &site.server->base->material->ssl;
   const char* h2[] = {"h2", NULL};
   assert_int_equal(mbedtls_ssl_conf_alpn_protocols(ssl, h2), 0);
   struct peer peer;
@@ -393,7 +393,8 @@ static void another_protocol_is_refused(void** state) {
   shake_hands(&peer);
   assert_failed(&peer.client, GCN_ETLS, "alert 120, no_application_protocol");
   peer_deinit(&peer);
-  assert_int_equal(mbedtls_ssl_conf_alpn_protocols(ssl, site.server->alpn), 0);
+  assert_int_equal(
+      mbedtls_ssl_conf_alpn_protocols(ssl, site.server->base->alpn), 0);
 }
 
 /* No suite in common: static RSA and CBC are not on our list. */
@@ -401,11 +402,11 @@ static void no_common_suite_is_refused(void** state) {
   (void)state;
   static const int odd[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, 0};
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
-  mbedtls_ssl_conf_ciphersuites(&server->material->ssl, odd);
-  mbedtls_ssl_conf_max_tls_version(&server->material->ssl,
+  mbedtls_ssl_conf_ciphersuites(&server->base->material->ssl, odd);
+  mbedtls_ssl_conf_max_tls_version(&server->base->material->ssl,
                                    MBEDTLS_SSL_VERSION_TLS1_2);
   struct peer peer;
-  peer_init(&peer, site.client, &server->material->ssl);
+  peer_init(&peer, site.client, &server->base->material->ssl);
   shake_hands(&peer);
   assert_failed(&peer.client, GCN_ETLS, "alert 40, handshake_failure");
   peer_deinit(&peer);
@@ -431,17 +432,17 @@ static void every_suite_and_group_works(void** state) {
   for (size_t i = 0; i < 6 + 4; i++) {
     struct gcn__tls_config* server = server_config(site.certificate, site.key);
     if (i < 6) {
-      mbedtls_ssl_conf_ciphersuites(&server->material->ssl, suites[i]);
-      mbedtls_ssl_conf_max_tls_version(&server->material->ssl,
+      mbedtls_ssl_conf_ciphersuites(&server->base->material->ssl, suites[i]);
+      mbedtls_ssl_conf_max_tls_version(&server->base->material->ssl,
                                        i < 3 ? MBEDTLS_SSL_VERSION_TLS1_3
                                              : MBEDTLS_SSL_VERSION_TLS1_2);
     } else {
       /* All but the first cost a HelloRetryRequest. */
-      mbedtls_ssl_conf_groups(&server->material->ssl, groups[i - 6]);
+      mbedtls_ssl_conf_groups(&server->base->material->ssl, groups[i - 6]);
     }
     struct gcn__tls_config* client = client_config(gcn__pki_ca(pki), false);
     struct peer peer;
-    peer_init(&peer, client, &server->material->ssl);
+    peer_init(&peer, client, &server->base->material->ssl);
     gcn__tls_config_release(client);
     shake_hands(&peer);
     assert_string_equal(gcn__tls_error(peer.client.tls), "");
@@ -458,13 +459,13 @@ static void every_suite_and_group_works(void** state) {
 static void a_client_certificate_is_asked_for_in_vain(void** state) {
   (void)state;
   struct gcn__tls_config* server = server_config(site.certificate, site.key);
-  mbedtls_ssl_conf_authmode(&server->material->ssl,
+  mbedtls_ssl_conf_authmode(&server->base->material->ssl,
                             MBEDTLS_SSL_VERIFY_REQUIRED);
-  mbedtls_ssl_conf_ca_chain(&server->material->ssl,
-                            &site.client->material->anchors, NULL);
+  mbedtls_ssl_conf_ca_chain(&server->base->material->ssl,
+                            &site.client->base->material->anchors, NULL);
   struct gcn__tls_config* old = client_config(gcn__pki_ca(pki), true);
   struct peer peer;
-  peer_init(&peer, old, &server->material->ssl);
+  peer_init(&peer, old, &server->base->material->ssl);
   gcn__tls_config_release(old);
   shake_hands(&peer);
   /* We send an empty list; Mbed TLS's server then hangs up without a word. */
@@ -473,9 +474,9 @@ static void a_client_certificate_is_asked_for_in_vain(void** state) {
   assert_failed(&peer.client, GCN_ETLS, "ended during the TLS handshake");
   peer_deinit(&peer);
 
-  mbedtls_ssl_conf_authmode(&server->material->ssl,
+  mbedtls_ssl_conf_authmode(&server->base->material->ssl,
                             MBEDTLS_SSL_VERIFY_OPTIONAL);
-  peer_init(&peer, site.client, &server->material->ssl);
+  peer_init(&peer, site.client, &server->base->material->ssl);
   shake_hands(&peer);
   assert_int_equal(gcn__tls_state(peer.client.tls), GCN__TLS_OPEN);
   peer_deinit(&peer);

@@ -241,17 +241,17 @@ static void sessions_do_not_outlive_a_change(void** state) {
     begin(true, old == 1);
     for (int file = 0; file < FILE_COUNT; file++) {
       assert_true(visit(0));
-      assert_int_equal(client->sessions.count, 1);
+      assert_int_equal(client->base->sessions.count, 1);
       const char* const texts[] = {gcn__pki_ca(pkis[0]), certs[0], keys[0]};
       put((enum file)file, texts[file]);
       assert_int_equal(look(), 1);
-      assert_int_equal(client->sessions.count, 0);
+      assert_int_equal(client->base->sessions.count, 0);
     }
     /* A bad file is no change. */
     assert_true(visit(0));
     put(CA, "junk");
     assert_int_equal(look(), GCN_ECONFIG);
-    assert_int_equal(client->sessions.count, 1);
+    assert_int_equal(client->base->sessions.count, 1);
     end();
   }
 }
@@ -276,7 +276,8 @@ static void a_handshake_keeps_its_anchors(void** state) {
     assert_int_equal(gcn__tls_write(pair.server.tls, GCN__SPAN("x")), 0);
     pair_pump(&pair);
     assert_int_equal(gcn__buf_size(&pair.client.plain), 1);
-    assert_int_equal(client->sessions.count, 0); /* the pair still holds it */
+    assert_int_equal(client->base->sessions.count,
+                     0); /* the pair still holds it */
     pair_deinit(&pair);
     client = NULL;
     end();
@@ -288,19 +289,19 @@ static void a_handshake_keeps_its_anchors(void** state) {
 static void a_pair_is_changed_in_two_steps(void** state) {
   (void)state;
   begin(true, false);
-  mbedtls_x509_crt* own = &client->material->certificates;
+  mbedtls_x509_crt* own = &client->base->material->certificates;
   unsigned char before[32];
   memcpy(before, own->raw.p + own->raw.len - 32, sizeof(before));
   put(CERT, certs[1]);
   assert_int_equal(look(), GCN_ECONFIG);
   assert_says("client_key_path: the key '");
   assert_says("does not belong to the certificate");
-  own = &client->material->certificates;
+  own = &client->base->material->certificates;
   assert_memory_equal(before, own->raw.p + own->raw.len - 32, sizeof(before));
   assert_true(visit(0));
   put(KEY, keys[1]);
   assert_int_equal(look(), 1);
-  own = &client->material->certificates;
+  own = &client->base->material->certificates;
   assert_memory_not_equal(before, own->raw.p + own->raw.len - 32,
                           sizeof(before));
   end();
@@ -310,7 +311,7 @@ static void a_pair_is_changed_in_two_steps(void** state) {
 static void texts_do_not_change(void** state) {
   (void)state;
   client = client_config(gcn__pki_ca(pkis[0]), false);
-  assert_null(client->sources.ca_pem);
+  assert_null(client->base->sources.ca_pem);
   now_ms = START_MS;
   assert_int_equal(look(), 0);
   assert_true(visit(0));

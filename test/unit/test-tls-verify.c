@@ -398,10 +398,10 @@ static void judge_unreadable(const struct forgeries* bad, const char* refusal) {
       server_config(chain.leaf.pem, chain.leaf.key_pem);
   forge_again(&chain.middle, &bad->middle);
   forge_again(&chain.leaf, &bad->leaf);
-  mbedtls_x509_crt_free(&server->material->certificates);
-  mbedtls_x509_crt_init(&server->material->certificates);
-  append_der(&server->material->certificates, chain.leaf.pem);
-  append_der(&server->material->certificates, chain.middle.pem);
+  mbedtls_x509_crt_free(&server->base->material->certificates);
+  mbedtls_x509_crt_init(&server->base->material->certificates);
+  append_der(&server->base->material->certificates, chain.leaf.pem);
+  append_der(&server->base->material->certificates, chain.middle.pem);
   struct gcn__tls_config* client = client_config(chain.root.pem, false);
   judge(client, server, HOST, refusal);
   gcn__tls_config_release(client);
@@ -470,7 +470,7 @@ static void judge_ed25519(enum test_key kind, bool old) {
   assert_int_equal(
       mbedtls_pem_read_buffer(&pem, begin, end, from, NULL, 0, &size), 0);
   const unsigned char* der = mbedtls_pem_get_buffer(&pem, &size);
-  mbedtls_x509_buf* raw = &site.server->material->certificates.raw;
+  mbedtls_x509_buf* raw = &site.server->base->material->certificates.raw;
   assert_true(size <= raw->len);
   memcpy(raw->p, der, size);
   raw->len = size;

@@ -141,12 +141,40 @@ static void every_failed_allocation_changes_nothing(void** state) {
   assert_true(fail_at > 80); /* 40 segments and their marks */
 }
 
+/* What is said to need no memory gets none. */
+static void what_is_ready_needs_no_memory(void** state) {
+  (void)state;
+  struct rig rig;
+  rig_init_sized(&rig, 200);
+  bool keyed = false;
+  unsigned ready_count = 0;
+  for (uint64_t i = 0; i < 1000; i++) {
+    unsigned lane = (unsigned)(i * i) % 5;
+    bool ready = gcn__window_ready(&rig.window, keyed) >> lane & 1;
+    size_t count = rig.probe.count;
+    uint64_t sequence = rig.window.next;
+    const struct gcn__key none = {{0, 0}};
+    assert_int_equal(
+        gcn__window_give(&rig.window, lane, 1, keyed ? key(i + 1) : none), 0);
+    if (ready) assert_int_equal(rig.probe.count, count);
+    ready_count += ready;
+    if (i % 3 > 0) ack(&rig, sequence);
+    keyed = i >= 500;
+  }
+  assert_in_range(ready_count, 950, 990);
+  assert_int_equal(gcn__window_ready(&rig.window, false) >> 5, 0);
+  mark(&rig, 0, "m");
+  assert_int_equal(gcn__window_ready(&rig.window, false) & 1, 0);
+  rig_deinit(&rig);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_event_that_is_forgotten_costs_no_memory),
       cmocka_unit_test(memory_follows_what_is_in_flight),
       cmocka_unit_test(what_was_given_beyond_the_limit_is_given_back),
       cmocka_unit_test(every_failed_allocation_changes_nothing),
+      cmocka_unit_test(what_is_ready_needs_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
