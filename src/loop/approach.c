@@ -45,6 +45,7 @@ static void enter(struct gcn__approach* approach,
 static void reach(struct gcn__approach* approach, uint64_t now_ms) {
   if (approach->connector == NULL) {
     enter(approach, GCN__APPROACH_RACE, approach->connect_ms, now_ms);
+    approach->race_ms = now_ms;
     gcn__dial_start(&approach->dial, &approach->found, now_ms);
     return;
   }
@@ -279,11 +280,18 @@ void gcn__approach_part(struct gcn__approach* approach,
   free_host(approach);
 }
 
+/* Given up in mid-race: the answer was of no use so far.  That says nothing as
+ * long as the next address would not be tried yet. */
+static bool raced_in_vain(const struct gcn__approach* approach) {
+  if (approach->phase != GCN__APPROACH_RACE) return false;
+  uint64_t now_ms = gcn__loop_now_ms(approach->loop);
+  return now_ms >= gcn__time_add(approach->race_ms, GCN__DIAL_STEP_MS);
+}
+
 void gcn__approach_drop(struct gcn__approach* approach) {
   struct gcn__hosts_waiter* waiter = &approach->waiter;
-  /* Given up in mid-race: the answer was of no use so far. */
-  bool racing = approach->phase == GCN__APPROACH_RACE;
-  if (racing && waiter->hosts != NULL) gcn__hosts_doubt(waiter);
+  if (waiter->hosts != NULL && raced_in_vain(approach))
+    gcn__hosts_doubt(waiter);
   approach->phase = GCN__APPROACH_OVER;
   gcn__hosts_leave(waiter);
   gcn__resolver_drop(&approach->resolver);

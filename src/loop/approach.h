@@ -48,7 +48,8 @@ struct gcn__approach {
   void* ctx;
 
   enum gcn__approach_phase phase;
-  uint64_t due_ms; /* of the phase */
+  uint64_t due_ms;  /* of the phase */
+  uint64_t race_ms; /* when the race began */
   int error;       /* to be told at the next wake */
   char* host;      /* while a connector waits for its permit */
   struct gcn__addresses found;

@@ -275,8 +275,22 @@ static void test_race_has_a_deadline(void** state) {
   world_end(&world);
 }
 
-static void test_drop_in_mid_race_is_looked_up_again(void** state) {
-  uv_loop_t* loop = *state;
+static void on_passed(uv_timer_t* timer) {
+  *(bool*)timer->data = true;
+}
+
+static void pass(uv_loop_t* loop, uint64_t time_ms) {
+  bool passed = false;
+  uv_timer_t timer;
+  uv_timer_init(loop, &timer);
+  timer.data = &passed;
+  uv_timer_start(&timer, on_passed, time_ms, 0);
+  harness_until(loop, &passed);
+  harness_close((uv_handle_t*)&timer);
+}
+
+/* In mid-race: after `time_ms` it is dropped; then the host is asked for. */
+static void drop_after(uv_loop_t* loop, uint64_t time_ms, unsigned lookups) {
   struct world world;
   struct peer peer;
   struct black_hole hole;
@@ -287,14 +301,24 @@ static void test_drop_in_mid_race_is_looked_up_again(void** state) {
   learn(&world, "a.test", "2");
   struct owner* owner = new_shared(&world, peer.port);
   harness_settle(loop);
+  if (time_ms > 0) pass(loop, time_ms);
   owner_free(owner);
   ask(&world, &asker, "a.test", 0);
-  assert_int_equal(fake.count, 2);
+  assert_int_equal(fake.count, lookups);
   leave(&asker);
-  fake_fail(1, UV_EAI_AGAIN);
+  if (lookups > 1) fake_fail(1, UV_EAI_AGAIN);
   peer_close(&peer);
   black_hole_close(&hole);
   world_end(&world);
+}
+
+static void test_drop_in_mid_race_is_looked_up_again(void** state) {
+  drop_after(*state, GCN__DIAL_STEP_MS + 1, 2);
+}
+
+/* Sooner than the next address would be tried it says nothing of this one. */
+static void test_drop_soon_after_the_start_is_not(void** state) {
+  drop_after(*state, 0, 1);
 }
 
 /* --- permits -------------------------------------------------------------- */
@@ -444,6 +468,7 @@ int main(void) {
       LOOP_TEST(test_failed_race_is_looked_up_again),
       LOOP_TEST(test_race_has_a_deadline),
       LOOP_TEST(test_drop_in_mid_race_is_looked_up_again),
+      LOOP_TEST(test_drop_soon_after_the_start_is_not),
       LOOP_TEST(test_permit_is_returned_when_settled),
       LOOP_TEST(test_permit_is_returned_by_a_drop),
       LOOP_TEST(test_permit_is_returned_by_the_end),
