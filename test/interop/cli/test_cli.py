@@ -242,7 +242,7 @@ def bodies_pass_through(lab):
     body = '{"n":1.10,"e":"\\u00e9\\/","big":12345678901234567890,"n2":-0.0}'
     message = '{"topicName":"%s","eventBody":%s}' % (TOPIC, body)
     quoted = message.replace("\\", "\\\\").replace('"', '\\"')
-    sim = Sim(lab, faults='event.stop\nafter subscribe ws.send "%s"\n' % quoted)
+    sim = Sim(lab, faults='event.stop\nafter connect ws.send "%s"\n' % quoted)
     code, process = lab.run("tail", *sim.flags(), "-n", "1", TOPIC)
     expect_code(code, 0, process)
     expect('"body":%s,' % body in process.out.decode(), "changed")
