@@ -49,12 +49,7 @@ MANY = {'storm', 'idle'}
 def arguments(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--gcn', required=True, help='the program')
-    parser.add_argument('--out', required=True, help='where the peers are')
-    parser.add_argument('--install', action='store_true',
-                        help='what the peers need, by peers/setup.sh')
-    parser.add_argument('--build', action='store_true',
-                        help='the peers into OUT, by peers/build.sh')
+    run.add_places(parser)
     parser.add_argument('--quick', action='store_true',
                         help='few events, few connections')
     parser.add_argument('--rows', help='only these, as 5,14,TLS')

@@ -18,7 +18,7 @@ import unittest
 import goals
 import measure
 import verdict
-from test_run import Tap
+from test_run import main
 
 CASE = ('throughput', 'tls-1k')
 FIGURE = verdict.Bench(*CASE, 'cpu', beside='raw')
@@ -275,15 +275,6 @@ class Programs(unittest.TestCase):
             self.assertIn(goal.figure.peer, peers)
             self.assertIn(goal.figure.metric,
                           goals.report.SHOWN[scenario.mode])
-
-
-def main():
-    suite = unittest.defaultTestLoader.loadTestsFromModule(
-        sys.modules['__main__'])
-    result = Tap()
-    print(f'1..{suite.countTestCases()}')
-    suite.run(result)
-    return 0 if result.wasSuccessful() else 1
 
 
 if __name__ == '__main__':

@@ -66,15 +66,19 @@ SCENARIOS = [
 ]
 
 
-def arguments(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def add_places(parser):
     parser.add_argument('--gcn', required=True, help='the program')
     parser.add_argument('--out', required=True, help='where the peers are')
     parser.add_argument('--install', action='store_true',
-                        help='what the peers need, by setup.sh')
+                        help='what the peers need, by peers/setup.sh')
     parser.add_argument('--build', action='store_true',
-                        help='the peers into OUT, by build.sh')
+                        help='the peers into OUT, by peers/build.sh')
+
+
+def arguments(argv):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add_places(parser)
     parser.add_argument('--rows', help='goals, as 2,3,9: only what they need')
     parser.add_argument('--scenarios', help='only these, as tls-1k,idle')
     parser.add_argument('--peers', help='only these, as ws,ws+json')

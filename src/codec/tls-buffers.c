@@ -19,22 +19,9 @@
 #  include <string.h>
 #endif
 
-/* The session that later connections may resume has no use for it. */
-static void drop_chain(mbedtls_ssl_context* ssl) {
-#if defined(MBEDTLS_SSL_KEEP_PEER_CERTIFICATE)
-  mbedtls_ssl_session* session = ssl->MBEDTLS_PRIVATE(session);
-  if (session == NULL || session->MBEDTLS_PRIVATE(peer_cert) == NULL) return;
-  mbedtls_x509_crt_free(session->MBEDTLS_PRIVATE(peer_cert));
-  mbedtls_free(session->MBEDTLS_PRIVATE(peer_cert));
-  session->MBEDTLS_PRIVATE(peer_cert) = NULL;
-#else
-  (void)ssl;
-#endif
-}
-
 #if !defined(CAN_LEND)
 void gcn__tls_buffers_strip(mbedtls_ssl_context* ssl) {
-  drop_chain(ssl);
+  (void)ssl;
 }
 
 void gcn__tls_buffers_begin(struct gcn__tls_buffers* buffers,
@@ -66,7 +53,6 @@ void mbedtls_ssl_handshake_free(mbedtls_ssl_context* ssl);
 /* After a TLS 1.2 handshake Mbed TLS does all of this itself.  A client that
  * might have spoken 1.2 keeps the place for the keys of that, all-zero. */
 void gcn__tls_buffers_strip(mbedtls_ssl_context* ssl) {
-  drop_chain(ssl);
   if (ssl->MBEDTLS_PRIVATE(handshake) == NULL) return;
   mbedtls_ssl_handshake_free(ssl);
   mbedtls_free(ssl->MBEDTLS_PRIVATE(transform_negotiate));

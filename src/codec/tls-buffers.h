@@ -11,7 +11,7 @@
  * them; ours says so.
  *
  * What a handshake alone needs goes, too, as soon as it is over: Mbed TLS would
- * keep its keys, the peer's chain, and for TLS 1.3 its digests.
+ * keep its keys, and for TLS 1.3 its digests.
  *
  * Private to the TLS codec.
  */
@@ -55,8 +55,7 @@ bool gcn__tls_buffers_wake(struct gcn__tls_buffers* buffers);
 /* After it: gives back what holds nothing. */
 void gcn__tls_buffers_rest(struct gcn__tls_buffers* buffers);
 /* A client's handshake is over, and its own buffers are still there: frees what
- * was only needed for it.  From then on nobody can ask for the peer's
- * certificates; sessions are kept without them. */
+ * was only needed for it. */
 void gcn__tls_buffers_strip(mbedtls_ssl_context* ssl);
 /* Before mbedtls_ssl_free: what is there goes where it belongs.  All-zero is
  * fine. */

@@ -81,7 +81,6 @@ bool gcn__conn_event(struct gcn__conn* conn);
 bool gcn__conn_work(struct gcn__conn* conn);
 bool gcn__conn_expire(struct gcn__conn* conn);
 uint64_t gcn__conn_deadline(const struct gcn__conn* conn);
-void gcn__conn_pause(struct gcn__conn* conn, uint64_t rest_ms);
 bool gcn__conn_streams(const struct gcn__conn* conn);
 
 /* steps.c */
