@@ -44,6 +44,10 @@ function authorized(request) {
   return request.headers.authorization === 'Bearer ' + TOKEN;
 }
 
+function permitted() {
+  return topics.map((id) => ({ id, state: 'Permitted' }));
+}
+
 function serve(request, response, body) {
   const path = request.url.split('?')[0];
   if (request.method === 'POST' && path === '/oauth/token') {
@@ -72,10 +76,12 @@ function serve(request, response, body) {
   }
   if (request.method === 'PUT' && path.endsWith('/subscriptions')) {
     topics = JSON.parse(body).map((topic) => topic.id);
-    answer(response, 200, {
-      entities: topics.map((id) => ({ id, state: 'Permitted' })),
-    });
+    answer(response, 200, { entities: permitted() });
     setImmediate(begin);
+    return;
+  }
+  if (request.method === 'GET' && path.endsWith('/subscriptions')) {
+    answer(response, 200, { entities: permitted() });
     return;
   }
   answer(response, 404, { code: 'not.found', status: 404 });
