@@ -259,11 +259,27 @@ def measure_peers(args, found):
                         figure.kind] = values
 
 
+def built(gcn):
+    """What meson says of the directory that the program is in; '' if nothing
+    does."""
+    path = os.path.join(os.path.dirname(gcn), 'meson-info',
+                        'intro-buildoptions.json')
+    try:
+        with open(path, encoding='utf-8') as file:
+            options = {option['name']: option['value']
+                       for option in json.load(file)}
+        return (f'{options["buildtype"]}, -O{options["optimization"]}, '
+                f'{"with" if options["b_lto"] else "without"} LTO')
+    except (OSError, ValueError, KeyError, TypeError):
+        return ''
+
+
 def document(args, found, seconds):
     sizes = {'storm': f'{args.connections:,}', 'fleet': f'{args.connections:,}',
              'samples': f'{found.samples:,}'}
     short = ', and few events: the figures say little' if args.quick else ''
-    head = (f'{measure.cpu_model()}; {seconds / 60:.0f} minutes{short}; load '
+    head = (f'{measure.cpu_model()}; built: {built(args.gcn) or "unknown"}; '
+            f'{seconds / 60:.0f} minutes{short}; load '
             f'when it began: {args.load:.1f}. Again, with the peers built: '
             '`bench/goals.py --gcn build/gcn --out DIR --build --write`.\n')
     return '\n'.join([head, verdict.table(args.goals, found, sizes),

@@ -121,6 +121,17 @@ class MustShow(unittest.TestCase):
             verdict.verdict(self.goal('5', 1, record=True), False),
             '(not met)')
 
+    def test_storms_beside_raw_handshakes_are_for_the_record(self):
+        figure = verdict.Bench('handshake', 'tls12-resumed',
+                               'cpu_ms_per_connect', beside=verdict.RAW)
+        goal, = (goal for goal in verdict.GOALS if goal.figure == figure)
+        self.assertTrue(goal.row == '15' and goal.record)
+        found = verdict.Found(bench={('handshake', 'tls12-resumed'): [
+            {'library': {'cpu_ms_per_connect': 0.3},
+             'raw': {'cpu_ms_per_connect': 0.2}}]})
+        self.assertEqual(verdict.judge(goal, found), ('1.50', False))
+        self.assertIn('| (not met) |', verdict.table([goal], found, {}))
+
     def test_every_row_of_the_list_has_goals(self):
         rows = {goal.row for goal in verdict.GOALS if not goal.record}
         self.assertEqual(set(verdict.MUST) - rows, set())
@@ -191,6 +202,20 @@ class Running(unittest.TestCase):
         self.assertEqual(text.count('| met |'), 2)
         self.assertIn('0 of 1: met: none; not met: none; not measured: 7.',
                       text)
+
+    def test_the_head_says_how_it_was_built(self):
+        self.assertIn('; built: unknown; ', self.run_with(0, '--rows', '6')[1])
+        info = os.path.join(self.out, 'meson-info')
+        os.mkdir(info)
+        options = [{'name': name, 'value': value} for name, value in (
+            ('buildtype', 'release'), ('optimization', '2'), ('b_lto', True))]
+        for said, head in ((options, 'release, -O2, with LTO'),
+                           (options[:2], 'unknown'), ([1], 'unknown')):
+            with open(os.path.join(info, 'intro-buildoptions.json'),
+                      'w') as file:
+                json.dump(said, file)
+            self.assertIn(f'; built: {head}; ',
+                          self.run_with(0, '--rows', '6')[1])
 
     def test_written_between_the_markers(self):
         path = os.path.join(self.out, 'baseline.md')

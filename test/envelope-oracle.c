@@ -58,8 +58,9 @@ static const char* compare(const struct reading* reading, const json_t* root) {
                         json_object_get(metadata, "CorrelationId")))
     return "correlation_id";
   if (!is_body(reading, body)) return "body";
-  if (!is_message(envelope->body_message, json_object_get(body, "message")))
-    return "body_message";
+  if (!is_message(gcn__envelope_message(envelope->body),
+                  json_object_get(body, "message")))
+    return "message";
   return NULL;
 }
 

@@ -84,7 +84,7 @@ static void note_envelope(struct reading* reading,
   note_span(reading, envelope->topic);
   note_span(reading, envelope->version);
   note_span(reading, envelope->body);
-  note_span(reading, envelope->body_message);
+  note_span(reading, gcn__envelope_message(envelope->body));
   note_span(reading, envelope->correlation_id);
   note_span(reading, envelope->result);
 }

@@ -190,6 +190,23 @@ typedef struct {
   uint64_t checkpoint_ms;        /* 20: between two saves */
   gcn_durable_cb durable_cb;
   gcn_checkpoint_cb checkpoint_cb;
+
+  /* 0: none; else, e.g. with 5000: while all streams are well and one of them
+   * is so many ms old, one more connection to its host is kept, through TLS and
+   * not upgraded.  A stream that the service or a reset ends is then there
+   * again one round trip after the wait, instead of three.  There is one spare
+   * per client, whatever number of connections serves its topics: the first of
+   * them that loses its stream takes it.  It costs the service and this machine
+   * a connection, some 8 KiB of heap with TLS, and a handshake each time it is
+   * made: when it was used, when the other end has closed it
+   * (once a minute where idle connections are closed after a minute; in the end
+   * every quarter of an hour where they do not last 30 s), and after ten
+   * minutes at the latest.  It waits for its permit behind every other
+   * connection of the hub.  What becomes of it is told in the log (DEBUG) and
+   * in the statistics only.  It is no help where a stream is lost by silence or
+   * with the network, because it is not trusted then, and none where a new
+   * channel has to be made. */
+  uint64_t spare_ms;
 } gcn_options_t;
 
 /* Zeroes the options, sets log_level to GCN_LOG_WARN, and notes the size your

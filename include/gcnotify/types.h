@@ -169,7 +169,9 @@ typedef enum {
 /* How closely a message is looked at, besides its UTF-8. */
 typedef enum {
   GCN_VALIDATE_STRICT, /* the whole message against the JSON grammar */
-  GCN_VALIDATE_SHALLOW /* bodies only as far as it takes to find their ends */
+  GCN_VALIDATE_SHALLOW /* of bodies only strings, and how many brackets open
+                          and close, which is where they end: a body that is
+                          told need not be JSON */
 } gcn_validate_t;
 
 /* How sure it is that events could not come. */
@@ -410,6 +412,9 @@ typedef struct {
   uint64_t saves;       /* of the checkpoint */
   uint64_t saves_failed;
   uint64_t save_age;    /* ms since the last good one; UINT64_MAX: none */
+  uint64_t spares;      /* connections kept warm, with spare_ms */
+  uint64_t spares_used; /* ... that attempts made use of */
+  uint64_t spares_lost; /* ... that ended, did not come up, or were dead */
 } gcn_stats_t;
 
 /* --- callbacks ------------------------------------------------------------ */

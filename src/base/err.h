@@ -18,6 +18,7 @@
 #define GCN__ECANCELED     (-ECANCELED)
 #define GCN__ETIMEDOUT     (-ETIMEDOUT)
 #define GCN__ECONNRESET    (-ECONNRESET)
+#define GCN__EPIPE         (-EPIPE)
 #define GCN__EEXIST        (-EEXIST)
 #define GCN__ENOENT        (-ENOENT)
 #define GCN__EOF           (-4095) /* UV_EOF */

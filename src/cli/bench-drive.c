@@ -28,6 +28,7 @@ enum {
   OPTION_HASTY,
   OPTION_RECORDERLESS,
   OPTION_SHALLOW,
+  OPTION_SPARE,
   OPTION_TELL,
   OPTION_FOR,
 };
@@ -58,6 +59,7 @@ static const char usage[] =
     "      --hasty         library: no wait before it comes back or moves\n"
     "      --no-recorder   library: without the flight recorder\n"
     "      --shallow       library: bodies are not checked\n"
+    "      --spare         library: cut when a spare connection is up\n"
     "      --tell          a line when all are open\n"
     "      --for TIME      give up then [120s]\n"
     "  -h, --help\n";
@@ -71,6 +73,7 @@ static const struct gcn__arg table[] = {
     {0, false, OPTION_HASTY, "hasty"},
     {0, false, OPTION_RECORDERLESS, "no-recorder"},
     {0, false, OPTION_SHALLOW, "shallow"},
+    {0, false, OPTION_SPARE, "spare"},
     {0, false, OPTION_TELL, "tell"},
     {0, true, OPTION_FOR, "for"},
 };
@@ -99,6 +102,7 @@ static const char* read_option(struct gcn__bench_plan* plan, int id,
   case OPTION_HASTY: plan->hasty = true; break;
   case OPTION_RECORDERLESS: plan->recorderless = true; break;
   case OPTION_SHALLOW: plan->shallow = true; break;
+  case OPTION_SPARE: plan->spare = true; break;
   case OPTION_TELL: plan->tell = true; break;
   case OPTION_READER:
     if (!read_reader(plan, value)) return "--reader is library, raw or uv";

@@ -21,6 +21,8 @@
 enum {
   WINDOW = 16, /* clients that are started at a time */
   SETTLE_MS = 200,
+  SPARE_MS = 100,
+  LOOK_MS = 10,
   LATENCY_MS = 500, /* more than any delay line here has */
   URL_SIZE = 64,
   ID_SIZE = 24,
@@ -115,8 +117,22 @@ static void add_takeover(struct fleet* fleet) {
   values[GCN__BENCH_TAKEOVERS] = (double)stats.rotations;
 }
 
+static uint64_t count_spares_used(const struct fleet* fleet) {
+  uint64_t count = 0;
+  for (uint64_t i = 0; i < fleet->plan->connections; i++) {
+    gcn_stats_t stats = {.size = sizeof stats};
+    gcn_client_stats(fleet->members[i].client, &stats);
+    count += stats.spares_used;
+  }
+  return count;
+}
+
 static void complete(struct fleet* fleet) {
   if (fleet->ended) return;
+  if (fleet->plan->spare && count_spares_used(fleet) == 0) {
+    fail(fleet, GCN__EXIT_FAILURE, "no spare connection was used");
+    return;
+  }
   gcn__bench_meter_end(&fleet->meter, fleet->result);
   add_handshakes(fleet, 1);
   fleet->result->values[GCN__BENCH_TLS_FULL] = fleet->tls_full;
@@ -179,6 +195,7 @@ static void begin(struct fleet* fleet) {
   bool told = !plan->tell || gcn__bench_print(GCN__BENCH_READY);
   gcn__bench_meter_memory(fleet->result);
   gcn__bench_meter_open(&fleet->meter, fleet->result);
+  fleet->turn_ns = gcn__bench_thread_ns(); /* counting took a while */
   if (!told) {
     fail(fleet, GCN__EXIT_FAILURE, "nobody listens");
   } else if (plan->mode == GCN__BENCH_IDLE) {
@@ -188,6 +205,18 @@ static void begin(struct fleet* fleet) {
   } else if (has_all(fleet)) {
     complete(fleet);
   }
+}
+
+/* The streams are there; so have to be the spares. */
+static void on_look(uv_timer_t* timer) {
+  struct fleet* fleet = timer->data;
+  for (uint64_t i = 0; i < fleet->plan->connections; i++) {
+    gcn_stats_t stats = {.size = sizeof stats};
+    gcn_client_stats(fleet->members[i].client, &stats);
+    if (stats.spares == 0) return;
+  }
+  uv_timer_stop(timer);
+  begin(fleet);
 }
 
 static bool start_next(struct fleet* fleet) {
@@ -209,6 +238,8 @@ static void settle(struct member* member) {
   if (fleet->settled < fleet->plan->connections) return;
   if (fleet->open || fleet->plan->mode == GCN__BENCH_COLD)
     complete(fleet);
+  else if (fleet->plan->spare)
+    uv_timer_start(&fleet->timer, on_look, LOOK_MS, LOOK_MS);
   else
     begin(fleet);
 }
@@ -306,6 +337,7 @@ static void fill_options(struct fleet* fleet, gcn_options_t* options) {
   options->attempt_ms = plan->for_ms;
   if (plan->recorderless) options->record_size = UINT64_MAX;
   if (plan->shallow) options->validate = GCN_VALIDATE_SHALLOW;
+  if (plan->spare) options->spare_ms = SPARE_MS;
   /* Where it is not the login that is measured, and any token will do. */
   bool logs_in = plan->mode == GCN__BENCH_COLD || plan->mode == GCN__BENCH_MOVE;
   if (!logs_in) options->token_cb = on_token;

@@ -72,6 +72,7 @@ struct gcn__bench_row {
   bool ecdsa; /* else RSA */
   bool full;  /* no handshake is resumed */
   bool hasty;
+  bool spare;
   bool plain_api; /* only the stream is encrypted */
   const char* mode;
   uint64_t rate;

@@ -153,6 +153,7 @@ static void add_plan(struct gcn__child_args* args,
   if (row->tls12) gcn__child_arg(args, "--tls12");
   if (row->plain_api) gcn__child_arg(args, "--plain-api");
   if (row->hasty) gcn__child_arg(args, "--hasty");
+  if (row->spare) gcn__child_arg(args, "--spare");
   if (job->arm == GCN__ARM_LEAN) gcn__child_arg(args, "--no-recorder");
   if (job->arm == GCN__ARM_SHALLOW) gcn__child_arg(args, "--shallow");
 }

@@ -93,6 +93,7 @@ struct gcn__bench_plan {
   bool hasty;        /* library: no wait before it comes back */
   bool recorderless; /* library: without a flight recorder */
   bool shallow;      /* library: bodies are not checked */
+  bool spare;        /* library: each with a spare connection, which is up */
   bool tell;         /* a line when all are open, and wait for events */
   uint64_t for_ms;
 };

@@ -302,6 +302,9 @@ int gcn__output_stats(struct gcn__buf* out, int64_t unix_ms,
   ADD("tlsFull", tls_full);
   ADD("tlsResumed", tls_resumed);
   ADD("sleeps", sleeps);
+  ADD("spares", spares);
+  ADD("sparesUsed", spares_used);
+  ADD("sparesLost", spares_lost);
 #undef ADD
   add_delivery(&line, stats);
   return end(&line);

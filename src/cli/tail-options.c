@@ -41,6 +41,7 @@ enum {
   ARG_ROTATE_AFTER,
   ARG_ROTATE_SPREAD,
   ARG_PING,
+  ARG_SPARE,
   ARG_SUBSCRIPTIONS,
   ARG_CHECKPOINT,
   ARG_ON_FULL,
@@ -76,6 +77,7 @@ static const struct gcn__arg table[] = {
     {0, true, ARG_ROTATE_AFTER, "rotate-after"},
     {0, true, ARG_ROTATE_SPREAD, "rotate-spread"},
     {0, true, ARG_PING, "ping"},
+    {0, true, ARG_SPARE, "spare"},
     {0, true, ARG_SUBSCRIPTIONS, "subscriptions"},
     {0, true, ARG_CHECKPOINT, "checkpoint"},
     {0, true, ARG_ON_FULL, "on-full"},
@@ -191,6 +193,7 @@ static const char* take_option(struct gcn__tail_options* options, int id,
   case ARG_ROTATE_AFTER: return take_rotate(value, &options->rotate_ms);
   case ARG_ROTATE_SPREAD: return take_time(value, &options->spread_ms);
   case ARG_PING: return take_time(value, &options->ping_ms);
+  case ARG_SPARE: return take_time(value, &options->spare_ms);
   case ARG_CHECKPOINT: return take_path(value, &options->checkpoint_path);
   default: return take_switch(options, id, value);
   }

@@ -49,6 +49,7 @@ struct gcn__tail_options {
   uint64_t rotate_ms;
   uint64_t spread_ms;
   uint64_t ping_ms;
+  uint64_t spare_ms;
   const char* checkpoint_path; /* NULL: none */
   bool full_given;
   gcn_full_t full;

@@ -164,6 +164,7 @@ static void fill_options(struct gcn__tail* tail, gcn_options_t* options) {
   options->ping_ms = from->ping_ms;
   options->rotate_ms = from->rotate_ms;
   options->rotate_spread_ms = from->spread_ms;
+  options->spare_ms = from->spare_ms;
   options->rotate_jitter_ms = from->rotate_ms / ROTATE_JITTER_PART;
 }
 

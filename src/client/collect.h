@@ -11,11 +11,11 @@
 #include "client/retain.h"
 
 struct gcn__collect {
-  const struct gcn__mem* mem;
+  size_t count;
   size_t count_max;
   size_t size_max;
   gcn_event_t* events;
-  size_t count;
+  const struct gcn__mem* mem;
   size_t capacity; /* of `events` */
   char* bytes;
   size_t used;          /* of `bytes` */

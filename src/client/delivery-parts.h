@@ -33,47 +33,46 @@ struct gcn__acks {
   size_t capacity;
 };
 
+/* What every event and every turn looks at comes first: an idle client's memory
+ * is cold. */
 struct gcn__delivery {
-  bool windowed;  /* else nothing but copies, a batch, and counters is used */
-  bool automatic; /* acknowledged when its callback has returned */
-  bool stored;    /* a checkpoint makes acknowledgements durable */
-  gcn_full_t policy;
-  uint64_t now_ms; /* of this turn */
-  uint64_t full_after_ms;
-
-  struct gcn__window window;
-  struct gcn__acks acks;
-  struct gcn__queue queue;
-  struct gcn__drops drops;
-  struct gcn__collect collect;
-  struct gcn__list copies;
-
-  bool full;              /* since the high-water mark, until the low one */
-  uint64_t full_since_ms; /* if `full` */
-  /* Since when it is full or the user has paused; GCN__NEVER: neither. */
-  uint64_t blocked_since_ms;
-  bool reading_on;          /* it was so for too long: what comes is queued */
-  uint64_t rested_since_ms; /* before reading went on */
-  uint64_t read_on_ms;      /* when it did; GCN__NEVER: it never rested */
-  uint64_t latency_ms;      /* that events take at most */
-
+  bool windowed;   /* else nothing but copies, a batch, and counters is used */
+  bool automatic;  /* acknowledged when its callback has returned */
+  bool stored;     /* a checkpoint makes acknowledgements durable */
+  bool full;       /* since the high-water mark, until the low one */
+  bool reading_on; /* it was so for too long: what comes is queued */
   /* Memory was short: an event that stays where the engine has it (`held`), or
    * the queue's first.  Not before `retry_ms`. */
   bool holding;
-  struct gcn__effect held;
-  struct gcn__moment held_read; /* when its bytes were read */
-  uint64_t retry_ms;
-
-  bool stirred;     /* an event came since memory was looked at last, ... */
+  bool stirred; /* an event came since memory was looked at last, ... */
+  gcn_full_t policy;
   uint64_t trim_ms; /* ... which is done again then */
+  uint64_t now_ms;  /* of this turn */
+  uint64_t acked_count;
+  uint64_t retry_ms;
+  struct gcn__collect collect;
 
+  /* Since when it is full or the user has paused; GCN__NEVER: neither. */
+  uint64_t blocked_since_ms;
   uint64_t revision; /* of the window when the checkpoint was told last */
   uint64_t reported; /* everything up to here was told to be acknowledged */
-  uint64_t acked_count;
+  struct gcn__window window;
+  struct gcn__acks acks;
+  struct gcn__drops drops;
+  struct gcn__queue queue;
+  struct gcn__list copies;
+
+  uint64_t full_after_ms;
+  uint64_t full_since_ms;   /* if `full` */
+  uint64_t rested_since_ms; /* before reading went on */
+  uint64_t read_on_ms;      /* when it did; GCN__NEVER: it never rested */
+  uint64_t latency_ms;      /* that events take at most */
   uint64_t dropped_count;
   uint64_t left_count; /* given up at close */
   uint64_t gap_count;
   uint64_t gap_ms;
+  struct gcn__effect held;
+  struct gcn__moment held_read; /* when its bytes were read */
 };
 
 /* delivery.c */

@@ -112,6 +112,7 @@ gcn_event_t gcn__delivery_view(struct gcn_client_s* client,
 /* Something waits that came before all that is still in the engine. */
 static bool waits(const struct gcn_client_s* client) {
   const struct gcn__delivery* delivery = client->delivery;
+  if (!delivery->windowed) return false;
   if (delivery->holding) return true;
   return delivery->queue.count > 0 && !gcn__flight_blocked(client);
 }

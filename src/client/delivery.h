@@ -65,6 +65,8 @@ bool gcn__delivery_rests(const struct gcn_client_s* client);
 /* Time to act by the options on a window that is full for too long.  At the
  * beginning and at the end of each turn. */
 void gcn__delivery_woken(struct gcn_client_s* client, uint64_t now_ms);
+/* gcn__delivery_woken would find nothing to do. */
+bool gcn__delivery_calm(const struct gcn_client_s* client, uint64_t now_ms);
 uint64_t gcn__delivery_deadline(const struct gcn_client_s* client);
 /* Once at the end of each turn: how far everything is acknowledged, where no
  * checkpoint says so. */

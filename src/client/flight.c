@@ -202,6 +202,11 @@ void gcn__delivery_woken(struct gcn_client_s* client, uint64_t now_ms) {
   delivery->read_on_ms = now_ms;
 }
 
+bool gcn__delivery_calm(const struct gcn_client_s* client, uint64_t now_ms) {
+  const struct gcn__delivery* delivery = client->delivery;
+  return !delivery->windowed && now_ms < delivery->trim_ms;
+}
+
 static uint64_t policy_deadline(const struct gcn__delivery* delivery) {
   if (delivery->policy == GCN_FULL_WAIT || delivery->reading_on) {
     return GCN__NEVER;

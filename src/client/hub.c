@@ -40,7 +40,7 @@ static void free_hub(void* ctx) {
   if (hub->permits != NULL) gcn__permits_release(hub->permits);
   gcn__tls_pool_deinit(&hub->tls_pool);
   gcn__spares_deinit(&hub->spares);
-  gcn__free(&mem, hub->read_buffer, GCN__READ_BUFFER_SIZE);
+  gcn__free(&mem, hub->read_buffer, hub->read_size);
   gcn__free(&mem, hub, sizeof *hub);
 }
 
@@ -61,6 +61,7 @@ int gcn__hub_new(gcn_hub_t** out, uv_loop_t* loop, const struct gcn__mem* mem,
   gcn__spares_init(&hub->spares, mem);
   gcn__tls_pool_init(&hub->tls_pool, mem);
   hub->read_buffer = gcn__alloc(mem, GCN__READ_BUFFER_SIZE);
+  hub->read_size = GCN__READ_BUFFER_SIZE;
   hub->permits = gcn__permits_new(mem, permit_count);
   bool good = hub->read_buffer != NULL && hub->permits != NULL;
   if (good) hub->hosts = make_hosts(hub, loop, options);
@@ -93,6 +94,35 @@ void gcn__hub_look(gcn_hub_t* hub, uint64_t now_ms) {
   hub->sleeps.count++;
   if (!counted) hub->sleeps.uncounted_ms += slept_ms;
   if (hub->hosts != NULL) gcn__hosts_flush(hub->hosts);
+}
+
+/* Without memory it stays as it is. */
+static void change_buffer(gcn_hub_t* hub, size_t size) {
+  char* buffer = gcn__alloc(&hub->mem, size);
+  if (buffer == NULL) return;
+  gcn__wipe(hub->read_buffer, hub->read_size);
+  gcn__free(&hub->mem, hub->read_buffer, hub->read_size);
+  hub->read_buffer = buffer;
+  hub->read_size = size;
+}
+
+uv_buf_t gcn__hub_lend(gcn_hub_t* hub) {
+  bool large = hub->read_size > GCN__READ_BUFFER_SIZE;
+  if (hub->read_filled && !large) {
+    change_buffer(hub, GCN__READ_BUFFER_SIZE_MAX);
+  } else if (large && !hub->read_filled) {
+    uint64_t passed_ms = uv_now(hub->loop) - hub->read_filled_ms;
+    if (passed_ms >= GCN__READ_CALM_MS)
+      change_buffer(hub, GCN__READ_BUFFER_SIZE);
+  }
+  hub->read_filled = false;
+  return uv_buf_init(hub->read_buffer, (unsigned)hub->read_size);
+}
+
+void gcn__hub_note_read(gcn_hub_t* hub, size_t size) {
+  if (size < hub->read_size) return;
+  hub->read_filled = true;
+  hub->read_filled_ms = uv_now(hub->loop);
 }
 
 int gcn__hub_join(gcn_hub_t* hub, struct gcn__turn* turn) {

@@ -19,8 +19,13 @@
 
 #include <unistd.h>
 
-/* One read of this size fills at most four TLS records. */
-enum { GCN__READ_BUFFER_SIZE = 64 * 1024 };
+enum {
+  /* At most so much is given to an engine at once. */
+  GCN__READ_BUFFER_SIZE = 64 * 1024,
+  /* Of the buffer, while somebody has more than that: half as many calls. */
+  GCN__READ_BUFFER_SIZE_MAX = 2 * GCN__READ_BUFFER_SIZE,
+  GCN__READ_CALM_MS = 10000, /* without that: it shrinks again */
+};
 
 /* How often the machine slept, and how long in all as far as the loop's clock
  * has not counted it. */
@@ -49,6 +54,9 @@ struct gcn_hub_s {
   /* Where libuv reads to.  It is one client's from the read until the end of
    * that client's turn, during which nobody else reads. */
   char* read_buffer;
+  size_t read_size;        /* of the buffer */
+  bool read_filled;        /* a read has filled it since it was lent last */
+  uint64_t read_filled_ms; /* ... and when one did last */
 };
 
 /* As gcn_hub_new, for checked options. */
@@ -70,6 +78,11 @@ bool gcn__hub_part(gcn_hub_t* hub, struct gcn__turn* turn,
 /* Compares the clocks, unless that was done a moment ago, and counts a sleep of
  * the machine. */
 void gcn__hub_look(gcn_hub_t* hub, uint64_t now_ms);
+/* Where to read to: all of it is the caller's until it asks again.  What the
+ * last read left there is gone. */
+uv_buf_t gcn__hub_lend(gcn_hub_t* hub);
+/* So much was read. */
+void gcn__hub_note_read(gcn_hub_t* hub, size_t size);
 /* For a child after fork. */
 void gcn__hub_abandon(gcn_hub_t* hub);
 

@@ -201,7 +201,6 @@ static int make_network(struct gcn_client_s* client,
                                  &client->tls, why);
   }
   if (error != 0) return error;
-  client->read_buffer = client->hub->read_buffer;
   if (client->connect_cb == NULL) return 0;
   client->connect_hook = (struct gcn__connector_hook){connect_by_user, client};
   client->connector = gcn__connector_new(&client->mem, &client->connect_hook);
@@ -288,7 +287,8 @@ int gcn_client_new(gcn_client_t** out, uv_loop_t* loop,
     return error;
   }
   client->turns = client->hub->turns;
-  client->sleeps = client->hub->sleeps;
+  client->slept_count = client->hub->sleeps.count;
+  client->uncounted_ms = client->hub->sleeps.uncounted_ms;
   gcn__alarm_init(&client->alarm, loop, gcn__pump_alarm, client);
   client->hold_count = 2;
   *out = client;
@@ -348,6 +348,23 @@ void gcn__client_leave(struct gcn_client_s* client) {
   if (gcn__hub_part(client->hub, &client->turn, on_turns_gone, client)) {
     on_turns_gone(client); /* the timer still holds the client */
   }
+}
+
+void gcn__client_move_spare(struct gcn_client_s* client,
+                            enum gcn__wire_index to) {
+  const enum gcn__wire_index from = GCN__WIRE_SPARE;
+  struct gcn__link* link = client->wires[from];
+  GCN__ASSERT(link != NULL && client->wires[to] == NULL);
+  if (link == NULL) return;
+  gcn__link_rename(link, to);
+  client->wires[from] = NULL;
+  client->wires[to] = link;
+  client->settled &= ~gcn__client_bit(to);
+  if (client->settled & gcn__client_bit(from)) {
+    client->settled |= gcn__client_bit(to);
+  }
+  client->facts[to] = client->facts[from];
+  client->facts[from] = 0;
 }
 
 void gcn__client_set_ref(struct gcn_client_s* client, bool referenced) {

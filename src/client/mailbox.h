@@ -22,11 +22,11 @@ struct gcn__post {
 };
 
 struct gcn__mailbox {
-  unsigned commands; /* the loop's thread only */
   uv_mutex_t mutex;
   struct gcn__post* first;
   struct gcn__post* last;
-  bool shut; /* no more posts */
+  bool shut;         /* no more posts */
+  unsigned commands; /* the loop's thread only */
 };
 
 /* 0 or an error of uv_mutex_init. */

@@ -55,6 +55,9 @@ static void fill_background(struct gcn__metrics_view* view,
   view->tls_full = stats->tls_full;
   view->tls_resumed = stats->tls_resumed;
   view->sleeps = stats->sleeps;
+  view->spares = stats->spares;
+  view->spares_used = stats->spares_used;
+  view->spares_lost = stats->spares_lost;
 }
 
 static void fill_delivery(struct gcn__metrics_view* view,

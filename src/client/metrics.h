@@ -119,7 +119,13 @@
   X(saves_failed, COUNTER, COUNT, CHECKPOINT, "saves_failed",                  \
     "gcn_checkpoint_writes", "result", "failed", "")                           \
   X(save_age_ms, GAUGE, MS, CHECKPOINT, "save_age",                            \
-    "gcn_checkpoint_age_seconds", "", "", "Since the last good save.")
+    "gcn_checkpoint_age_seconds", "", "", "Since the last good save.")         \
+  X(spares, COUNTER, COUNT, SPARE, "made",                                     \
+    "gcn_spares", "fate", "made", "Connections that were kept warm.")          \
+  X(spares_used, COUNTER, COUNT, SPARE, "used",                                \
+    "gcn_spares", "fate", "used", "")                                          \
+  X(spares_lost, COUNTER, COUNT, SPARE, "lost",                                \
+    "gcn_spares", "fate", "lost", "")
 
 /* X(name, JSON key): objects of their own in JSON, in this order. */
 #define GCN__METRICS_GROUP_MAP(X) \
@@ -130,7 +136,8 @@
   X(TLS, "tls")                   \
   X(STREAM, "stream")             \
   X(DELIVERY, "delivery")         \
-  X(CHECKPOINT, "checkpoint")
+  X(CHECKPOINT, "checkpoint")     \
+  X(SPARE, "spare")
 
 /* clang-format on */
 enum gcn__metrics_kind {

@@ -68,6 +68,7 @@ static const struct {
     DURATION(topic_retry_ms, topic_retry_ms),
     DURATION(topic_retry_ms_max, topic_retry_max_ms),
     DURATION(stagger_ms, stagger_ms),
+    DURATION(spare_ms, spare_ms),
 #undef DURATION
 };
 

@@ -18,6 +18,7 @@
 #include "client/checkpoint.h"
 #include "client/delivery.h"
 #include "client/tell.h"
+#include "client/wires.h"
 #include "loop/system.h"
 
 enum {
@@ -68,12 +69,13 @@ static void excuse(struct gcn_client_s* client, uint64_t now_ms) {
 
 static void notice_sleep(struct gcn_client_s* client, uint64_t now_ms) {
   gcn__hub_look(client->hub, now_ms);
-  struct gcn__sleeps before = client->sleeps;
-  client->sleeps = client->hub->sleeps;
-  if (client->sleeps.count == before.count) return;
-  client->sleep_count += client->sleeps.count - before.count;
-  gcn__engine_slept(client->engine,
-                    client->sleeps.uncounted_ms - before.uncounted_ms, now_ms);
+  struct gcn__sleeps sleeps = client->hub->sleeps;
+  if (sleeps.count == client->slept_count) return;
+  uint64_t uncounted_ms = sleeps.uncounted_ms - client->uncounted_ms;
+  client->sleep_count += sleeps.count - client->slept_count;
+  client->slept_count = sleeps.count;
+  client->uncounted_ms = sleeps.uncounted_ms;
+  gcn__engine_slept(client->engine, uncounted_ms, now_ms);
 }
 
 static void refill(struct gcn_client_s* client) {
@@ -104,77 +106,17 @@ static uint64_t begin(struct gcn_client_s* client) {
   return now_ms;
 }
 
-static void write_wire(struct gcn_client_s* client, enum gcn__wire_index wire) {
-  struct gcn__link* link = client->wires[wire];
-  while (link != NULL) {
-    size_t size =
-        gcn__link_write(link, gcn__engine_output(client->engine, wire));
-    if (size == 0) return;
-    gcn__engine_sent(client->engine, wire, size);
-  }
-}
-
-/* New files of certificates hold from the next handshake on. */
-static void refresh_tls(struct gcn_client_s* client, uint64_t now_ms) {
-  char why[GCN__TLS_TEXT_SIZE] = "";
-  if (client->tls == NULL) return;
-  int result = gcn__tls_config_refresh(client->tls, now_ms, why);
-  if (result == 0 || client->closing) return;
-  gcn_log_level_t level = result < 0 ? GCN_LOG_WARN : GCN_LOG_INFO;
-  const char* text = result < 0 ? why : "the certificates were read again";
-  gcn__logger_write(&client->logger, client->data, level, text, now_ms);
-}
-
-static void open_link(struct gcn_client_s* client,
-                      const struct gcn__effect* effect, uint64_t now_ms) {
-  enum gcn__wire_index wire = effect->wire;
-  struct gcn__link_options options = {
-      .loop = client->loop,
-      .mem = &client->mem,
-      .hosts = client->hub->hosts,
-      .permits = client->hub->permits,
-      .connector = client->connector,
-      .dns_ms = client->dns_ms,
-      .connect_ms = GCN__CONNECT_MS,
-      .socket = &client->socket,
-      .listener = &gcn__pump_listener,
-      .owner = client,
-      .gone = gcn__client_release,
-      .keeper = client,
-      .list = &client->links,
-      .wire = wire,
-      .referenced = client->referenced,
-      .host = effect->open.host,
-      .port = effect->open.port,
-  };
-  GCN__ASSERT(client->wires[wire] == NULL);
-  refresh_tls(client, now_ms);
-  client->settled[wire] = false;
-  client->facts[wire] = 0;
-  int error = gcn__link_open(&options, now_ms, &client->wires[wire]);
-  client->open_errors[wire] = error;
-  if (error == 0) client->hold_count++;
-}
-
-static void drop_link(struct gcn_client_s* client, enum gcn__wire_index wire,
-                      bool abort) {
-  struct gcn__link* link = client->wires[wire];
-  client->open_errors[wire] = 0;
-  client->facts[wire] = 0;
-  if (link == NULL) return;
-  if (!abort) write_wire(client, wire); /* the last word, if it fits */
-  client->wires[wire] = NULL;
-  gcn__link_drop(link, abort);
-}
-
 /* What it was decides how soon the clock is looked at. */
 enum pace { NOTHING, QUICK, SLOW };
 
 static enum pace perform(struct gcn_client_s* client,
                          const struct gcn__effect* effect, uint64_t now_ms) {
   switch (effect->kind) {
-  case GCN__EFFECT_OPEN: open_link(client, effect, now_ms); break;
-  case GCN__EFFECT_DROP: drop_link(client, effect->wire, effect->abort); break;
+  case GCN__EFFECT_OPEN: gcn__wires_open(client, effect, now_ms); break;
+  case GCN__EFFECT_DROP:
+    gcn__wires_drop(client, effect->wire, effect->abort);
+    break;
+  case GCN__EFFECT_MOVE: gcn__client_move_spare(client, effect->wire); break;
   case GCN__EFFECT_EVENT: gcn__delivery_event(client, effect); return QUICK;
   case GCN__EFFECT_MARK:
     gcn__delivery_mark(client, &effect->mark);
@@ -229,45 +171,19 @@ static void drain(struct gcn_client_s* client, uint64_t now_ms) {
   if (!client->pause_wanted) gcn__delivery_flush(client);
 }
 
-/* Reading rests while the engine holds unread bytes: TCP pushes back. */
-static void set_reading(struct gcn_client_s* client) {
-  unsigned count = gcn__engine_wire_count(client->engine);
-  for (unsigned i = 0; i < count; i++) {
-    enum gcn__wire_index wire = (enum gcn__wire_index)i;
-    struct gcn__link* link = client->wires[wire];
-    if (link == NULL) continue;
-    if (!client->settled[wire] && gcn__engine_settled(client->engine, wire)) {
-      client->settled[wire] = true;
-      gcn__link_settled(link);
-    }
-    bool full = gcn__engine_full(client->engine, wire);
-    gcn__link_read(link, !full);
-  }
-}
-
-static void arm(struct gcn_client_s* client) {
+static uint64_t deadline_of(const struct gcn_client_s* client) {
   uint64_t due_ms = GCN__NEVER;
   /* Else the engine is not asked, and its deadlines wait. */
   if (!gcn__delivery_holds(client)) {
     due_ms = gcn__engine_deadline(client->engine);
   }
-  unsigned count = gcn__engine_wire_count(client->engine);
-  for (unsigned i = 0; i < count; i++) {
-    struct gcn__link* link = client->wires[i];
-    if (link == NULL) continue;
-    due_ms = gcn__time_min(due_ms, gcn__link_deadline(link));
-  }
+  due_ms = gcn__time_min(due_ms, gcn__wires_deadline(client));
   due_ms = gcn__time_min(due_ms, gcn__delivery_deadline(client));
-  due_ms = gcn__time_min(due_ms, gcn__checkpointer_deadline(client));
-  gcn__alarm_arm(&client->alarm, due_ms);
+  return gcn__time_min(due_ms, gcn__checkpointer_deadline(client));
 }
 
-static bool opening_failed(const struct gcn_client_s* client) {
-  unsigned count = gcn__engine_wire_count(client->engine);
-  for (unsigned i = 0; i < count; i++) {
-    if (client->open_errors[i] != 0) return true;
-  }
-  return false;
+static void arm(struct gcn_client_s* client) {
+  gcn__alarm_arm(&client->alarm, deadline_of(client));
 }
 
 /* There is something to do without a new fact. */
@@ -278,14 +194,22 @@ static bool busy(const struct gcn_client_s* client) {
 
 /* Whether the client may go: nothing is left to be done. */
 static bool is_over(struct gcn_client_s* client, uint64_t now_ms) {
-  if (busy(client)) return false;
+  if (!client->closing || busy(client)) return false;
   if (gcn__engine_state(client->engine) != GCN__STATE_CLOSED) return false;
   return gcn__checkpointer_quit(client, now_ms);
 }
 
+/* A change of the only connection's state is summed when it is told. */
+static void sum(struct gcn_client_s* client, uint64_t now_ms) {
+  bool alone = gcn__engine_wire_count(client->engine) <= GCN__WIRE_STREAM + 1;
+  bool known = alone && client->alone;
+  client->alone = alone;
+  if (!known) gcn__tell_sum(client, now_ms);
+}
+
 /* What follows from all that was told. */
 static void conclude(struct gcn_client_s* client, uint64_t now_ms) {
-  gcn__tell_sum(client, now_ms);
+  sum(client, now_ms);
   gcn__delivery_report(client);
   gcn__checkpointer_turn(client, now_ms);
   gcn__delivery_woken(client, now_ms);
@@ -297,21 +221,18 @@ static void turn(struct gcn_client_s* client, uint64_t now_ms) {
     obey(client, now_ms);
     drain(client, now_ms);
   }
-  /* The upgrade of a stream before the topics that go beside it. */
-  for (unsigned i = gcn__engine_wire_count(client->engine); i > 0; i--) {
-    write_wire(client, (enum gcn__wire_index)(i - 1));
-  }
+  gcn__wires_write(client);
   conclude(client, now_ms);
   client->pumping = false;
   if (is_over(client, now_ms)) {
     gcn__client_leave(client);
     return;
   }
-  if (busy(client) || opening_failed(client)) {
+  if (busy(client) || client->unopened > 0) {
     client->woken = true;
     gcn__turns_wait(client->turns, &client->turn);
   }
-  set_reading(client);
+  gcn__wires_read(client);
   arm(client);
 }
 
@@ -322,17 +243,6 @@ static void run_posts(struct gcn_client_s* client) {
     post->call(client, client->closing ? UV_ECANCELED : 0, post->arg);
     gcn__post_free(post);
     post = next;
-  }
-}
-
-static void report_open_errors(struct gcn_client_s* client, uint64_t now_ms) {
-  unsigned count = gcn__engine_wire_count(client->engine);
-  for (unsigned i = 0; i < count; i++) {
-    int error = client->open_errors[i];
-    client->open_errors[i] = 0;
-    if (error == 0) continue;
-    gcn__engine_ended(client->engine, (enum gcn__wire_index)i, error,
-                      GCN__LAYER_TCP, "out of memory", now_ms);
   }
 }
 
@@ -386,8 +296,26 @@ static void note_alarm(struct gcn_client_s* client) {
   }
 }
 
+/* Deadlines move away with what comes, and the alarm is not armed anew for it.
+ * Then there is nothing to do but that, unless something else is done by the
+ * way at every wake-up. */
+static bool came_early(struct gcn_client_s* client, uint64_t late_ms) {
+  uint64_t now_ms = gcn__loop_now_ms(client->loop);
+  uint64_t due_ms = deadline_of(client);
+  if (late_ms > STALL_MS || due_ms <= now_ms) return false;
+  if (client->woken || client->rung) return false;
+  gcn__hub_look(client->hub, now_ms);
+  bool slept = client->hub->sleeps.count != client->slept_count;
+  if (slept || !gcn__delivery_calm(client, now_ms)) return false;
+  client->awake_ms = now_ms;
+  client->looks = 0;
+  gcn__alarm_arm(&client->alarm, due_ms);
+  return true;
+}
+
 void gcn__pump_alarm(void* ctx, uint64_t late_ms) {
   struct gcn_client_s* client = ctx;
+  if (came_early(client, late_ms)) return;
   if (stood_still(client, late_ms)) {
     gcn__alarm_arm(&client->alarm, 0);
     return;
@@ -428,8 +356,7 @@ static void on_linked(void* owner, struct gcn__link* link) {
 static void on_lend(void* owner, uv_buf_t* buf) {
   const struct gcn_client_s* client = owner;
   bool good = may_work(client);
-  *buf = good ? uv_buf_init(client->read_buffer, GCN__READ_BUFFER_SIZE)
-              : uv_buf_init(NULL, 0);
+  *buf = good ? gcn__hub_lend(client->hub) : uv_buf_init(NULL, 0);
 }
 
 static void on_unread(void* owner, struct gcn__link* link) {
@@ -438,16 +365,30 @@ static void on_unread(void* owner, struct gcn__link* link) {
   if (gcn__turns_crowded(client->turns)) gcn__link_read(link, false);
 }
 
-static void on_received(void* owner, struct gcn__link* link,
-                        struct gcn__span bytes) {
-  struct gcn_client_s* client = owner;
-  enum gcn__wire_index wire = wire_of(client, link);
+static void receive(struct gcn_client_s* client, enum gcn__wire_index wire,
+                    struct gcn__span bytes) {
   uint64_t now_ms = begin(client);
   if (gcn__wire_role(wire) == GCN__WIRE_STREAM) {
     client->reads[wire] = (struct gcn__moment){now_ms, gcn__wall_now_ms()};
   }
   gcn__engine_received(client->engine, wire, bytes, now_ms);
   turn(client, now_ms);
+}
+
+/* One read counts for as many as the engine knows of: from the last one it sees
+ * whether there was more. */
+static void on_received(void* owner, struct gcn__link* link,
+                        struct gcn__span bytes) {
+  struct gcn_client_s* client = owner;
+  enum gcn__wire_index wire = wire_of(client, link);
+  gcn__hub_note_read(client->hub, bytes.size);
+  while (bytes.size > GCN__READ_BUFFER_SIZE) {
+    receive(client, wire, gcn__span(bytes.data, GCN__READ_BUFFER_SIZE));
+    wire = gcn__link_wire(link); /* it may have another name now */
+    if (client->leaving || client->wires[wire] != link) return;
+    bytes = gcn__span_skip(bytes, GCN__READ_BUFFER_SIZE);
+  }
+  receive(client, wire, bytes);
 }
 
 static void on_writable(void* owner, struct gcn__link* link) {
@@ -519,7 +460,7 @@ static void serve_wake(struct gcn_client_s* client) {
   client->woken = false;
   uint64_t now_ms = begin(client);
   run_posts(client);
-  report_open_errors(client, now_ms);
+  gcn__wires_fail(client, now_ms);
   turn(client, now_ms);
 }
 

@@ -31,12 +31,12 @@ struct gcn__queued {
 };
 
 struct gcn__queue {
-  const struct gcn__mem* mem;
-  struct gcn__list order;
-  struct gcn__list lanes[GCN__LANE_COUNT_MAX];
-  struct gcn__list* buckets; /* so many; NULL: nothing has waited yet */
   size_t count;
   size_t size;
+  struct gcn__list order;
+  const struct gcn__mem* mem;
+  struct gcn__list* buckets; /* so many; NULL: nothing has waited yet */
+  struct gcn__list lanes[GCN__LANE_COUNT_MAX];
 };
 
 void gcn__queue_init(struct gcn__queue* queue, const struct gcn__mem* mem);

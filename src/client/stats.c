@@ -45,6 +45,9 @@ static void count_traffic(gcn_stats_t* stats,
   stats->resumes_lost = counters->resumes_lost;
   stats->preflights = counters->preflights;
   stats->repeated = counters->repeated;
+  stats->spares = counters->spares;
+  stats->spares_used = counters->spares_used;
+  stats->spares_lost = counters->spares_lost;
 }
 
 static void count_security(const gcn_client_t* client, gcn_stats_t* stats,

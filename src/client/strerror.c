@@ -17,7 +17,8 @@ _Static_assert(GCN__EINVAL == UV_EINVAL && GCN__ENOMEM == UV_ENOMEM &&
                    GCN__EEXIST == UV_EEXIST && GCN__ENOENT == UV_ENOENT &&
                    GCN__EOF == UV_EOF && GCN__EMFILE == UV_EMFILE &&
                    GCN__ENFILE == UV_ENFILE && GCN__ENOBUFS == UV_ENOBUFS &&
-                   GCN__EADDRNOTAVAIL == UV_EADDRNOTAVAIL,
+                   GCN__EADDRNOTAVAIL == UV_EADDRNOTAVAIL &&
+                   GCN__EPIPE == UV_EPIPE,
                "the lower layers use libuv's numbers");
 
 const char* gcn_err_name(int error) {

@@ -215,6 +215,7 @@ void gcn__tell(struct gcn_client_s* client, const struct gcn__effect* effect,
   case GCN__EFFECT_MARK:
   case GCN__EFFECT_OPEN:
   case GCN__EFFECT_DROP:
+  case GCN__EFFECT_MOVE:
   case GCN__EFFECT_STATE: GCN__ASSERT(false); break;
   }
 }

@@ -86,7 +86,7 @@ struct message {
 
 /* How far is looked ahead from within an event, whose end is not known: what is
  * behind that is looked at again for the next one. */
-enum { EVENT_WINDOW_SIZE = 4 * GCN__SCAN_BLOCK_SIZE };
+enum { EVENT_WINDOW_SIZE = 8 * GCN__SCAN_BLOCK_SIZE };
 
 _Static_assert((int)GCN__BATCH_DEPTH_MAX <= (int)GCN__LEX_DEPTH_MAX,
                "the lexer can go as deep");

@@ -82,7 +82,8 @@ struct gcn__batch {
  * lone surrogate or U+0000 in a string that is decoded.
  *
  * Shallow scrutiny looks less closely at the values of "data" and "eventBody":
- * of what is inside arrays and objects, only at strings and brackets.
+ * of what is inside arrays and objects, only at strings, and how many brackets
+ * open and close.
  *
  * Returns 0 or GCN_EPROTO; `offset` (may be NULL) is then where, and `text` is
  * unchanged. */

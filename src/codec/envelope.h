@@ -10,8 +10,9 @@
  * nesting up to 32 and without recursion.  The text must already be valid
  * UTF-8, and an object.  A key that we take out and that occurs twice is
  * refused, and so is a lone surrogate or U+0000 in a string that we decode.
- * With shallow scrutiny a body is less closely looked at: of what is inside the
- * arrays and objects in it, only strings and brackets.
+ * With shallow scrutiny a body that is an array or object is less closely
+ * looked at: its strings, and how many brackets open and close, which is where
+ * it ends; of inner ones not even whether they are square or curly.
  *
  * In what is not ours the scanner is more lenient than jansson, because it
  * passes the bytes on unread: duplicate keys, lone surrogates, \u0000, and
@@ -31,7 +32,6 @@ struct gcn__envelope {
   struct gcn__span topic;          /* "topicName", decoded */
   struct gcn__span version;        /* string content, or a number's text */
   struct gcn__span body;           /* raw JSON value of "eventBody" */
-  struct gcn__span body_message;   /* string "message" at its first level */
   struct gcn__span correlation_id; /* "metadata"."CorrelationId", decoded */
   struct gcn__span result;         /* in-socket answers, PROTOCOL §3.5; string
                                       content, or a number's text */
@@ -39,8 +39,7 @@ struct gcn__envelope {
 
 /* Strings with escapes are decoded in place inside `text` (topic, version,
  * correlation id, result), which never makes them longer; the body's bytes are
- * left alone, so body_message stays as it is on the wire.  Spans point into
- * `text`.
+ * left alone.  Spans point into `text`.
  *
  * Returns 0 or GCN_EPROTO; `offset` (may be NULL) is then where, and `text` is
  * unchanged. */
@@ -52,5 +51,9 @@ int gcn__envelope_scan(char* text, size_t size, enum gcn__scrutiny scrutiny,
 int gcn__envelope_scan_bytes(char* bytes, size_t size,
                              enum gcn__scrutiny scrutiny,
                              struct gcn__envelope* envelope, bool* utf8);
+/* The string "message" of a body as it is on the wire, the last one if it has
+ * several.  Absent if that is no string, or the body has none or, shallowly
+ * looked at, turns out to be no object. */
+struct gcn__span gcn__envelope_message(struct gcn__span body);
 
 #endif

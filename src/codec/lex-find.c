@@ -37,38 +37,14 @@ bool gcn__lex_find_string(struct gcn__lex* lex,
   return true;
 }
 
-/* NULL: nothing can be said. */
-static bool move_to(struct gcn__lex* lex, const char* found) {
-  if (found == NULL) return false;
-  lex->at = found;
-  return true;
-}
-
 bool gcn__lex_find_container(struct gcn__lex* lex, unsigned depth_max,
                              enum gcn__scrutiny scrutiny) {
   struct gcn__scan* scan = lex->scan;
   if (!gcn__scan_has(scan, lex->at)) return false;
-  if (scrutiny == GCN__SCRUTINY_SHALLOW)
-    return move_to(lex, scan->way->skip(scan, lex->at, depth_max));
-  struct gcn__scan_check check = {.depth_max = depth_max};
-  return move_to(lex, scan->way->check(scan, lex->at, &check));
-}
-
-bool gcn__lex_find_object(struct gcn__lex* lex, unsigned depth_max,
-                          enum gcn__scrutiny scrutiny, struct gcn__span key,
-                          const char** value) {
-  struct gcn__scan* scan = lex->scan;
-  if (!gcn__scan_has(scan, lex->at)) return false;
-  struct gcn__scan_check check = {.depth_max = depth_max,
-                                  .outer = scrutiny == GCN__SCRUTINY_SHALLOW,
-                                  .key = key};
-  if (!move_to(lex, scan->way->check(scan, lex->at, &check))) return false;
-  *value = NULL;
-  if (check.found == NULL) return true;
-  struct gcn__lex member = {check.found + key.size + 2, lex->at, NULL};
-  gcn__lex_skip_space(&member);
-  (void)gcn__lex_take(&member, ':');
-  gcn__lex_skip_space(&member);
-  *value = member.at;
+  bool shallow = scrutiny == GCN__SCRUTINY_SHALLOW;
+  const char* end = shallow ? scan->way->skip(scan, lex->at, depth_max)
+                            : scan->way->check(scan, lex->at, depth_max);
+  if (end == NULL) return false;
+  lex->at = end;
   return true;
 }

@@ -14,11 +14,5 @@ bool gcn__lex_find_string(struct gcn__lex* lex, struct gcn__lex_string* string);
 /* `lex` is at an opening bracket. */
 bool gcn__lex_find_container(struct gcn__lex* lex, unsigned depth_max,
                              enum gcn__scrutiny scrutiny);
-/* `lex` is at the opening bracket of an object whose own members are looked at
- * strictly in any case.  `value` is set to the one behind `key`, or to NULL if
- * there is none. */
-bool gcn__lex_find_object(struct gcn__lex* lex, unsigned depth_max,
-                          enum gcn__scrutiny scrutiny, struct gcn__span key,
-                          const char** value);
 
 #endif

@@ -194,7 +194,8 @@ static bool take_strictly(struct gcn__lex* lex, unsigned depth_max) {
 }
 
 static bool skip_container(struct gcn__lex* lex, unsigned depth_max) {
-  struct nest nest = {0};
+  const char first = *lex->at;
+  unsigned depth = 0;
   struct gcn__lex_string string;
   while (lex->at < lex->end) {
     switch (*lex->at) {
@@ -203,18 +204,18 @@ static bool skip_container(struct gcn__lex* lex, unsigned depth_max) {
       continue;
     case '{':
     case '[':
-      if (nest.depth == depth_max) return false;
-      push(&nest, *lex->at);
+      if (depth == depth_max) return false;
+      depth++;
       break;
     case '}':
     case ']':
-      if (*lex->at != closer(&nest)) return false;
-      nest.depth--;
+      if (depth == 1 && *lex->at != (first == '{' ? '}' : ']')) return false;
+      depth--;
       break;
     default: break;
     }
     lex->at++;
-    if (nest.depth == 0) return true;
+    if (depth == 0) return true;
   }
   return false;
 }

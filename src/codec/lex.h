@@ -130,7 +130,8 @@ static inline bool gcn__lex_take_key(struct gcn__lex* lex,
 
 /* Any one value, of no more than `depth_max` nested containers (at most
  * GCN__LEX_DEPTH_MAX).  Shallow: of what is inside a container only the strings
- * and the balance of the brackets are looked at. */
+ * are looked at, and how many brackets open and close; what closes it must be
+ * of its kind. */
 bool gcn__lex_take_value(struct gcn__lex* lex, unsigned depth_max,
                          enum gcn__scrutiny scrutiny);
 

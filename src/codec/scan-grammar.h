@@ -25,11 +25,10 @@ struct marks {
   uint64_t colons;
 };
 
-/* What brackets say of a block; `deep` and `objects` are of bytes. */
+/* What brackets say of a block. */
 struct levels {
   uint64_t opens;
-  uint64_t deep;    /* in a container within the first one */
-  uint64_t objects; /* in an object, and not in an array in it */
+  uint64_t objects; /* bytes in an object, and not in an array in it */
   uint64_t end;     /* the one that closes the first one */
 };
 
@@ -39,8 +38,7 @@ struct tokens {
   uint64_t inside; /* of strings, looked at or not */
   uint64_t strings;
   uint64_t scalars;
-  uint64_t opens;  /* brackets that are values */
-  uint64_t starts; /* those of them whose inside is looked at */
+  uint64_t opens;
   uint64_t closes;
   uint64_t commas;
   uint64_t colons;
@@ -54,7 +52,6 @@ struct grammar {
                        object; above them a 1 */
   uint64_t limit;   /* that nest must not reach before another one opens */
   uint64_t objects; /* all bits: in an object */
-  uint64_t deep;    /* all bits: in a container within the first one */
   uint64_t scalar;  /* 1: at its end was one */
   uint64_t key;     /* 1: it ends in a key */
   uint64_t name_due;
@@ -67,11 +64,6 @@ struct grammar {
 INLINE unsigned lowest(uint64_t bits) {
   return (unsigned)__builtin_ctzll(bits);
 }
-
-enum {
-  FLOOR = 3
-}; /* what struct grammar's nest has up to, while no more than
-                       one container is open */
 
 /* "{" and "}" have it, "[" and "]" do not. */
 enum { OBJECT_BIT = 0x20 };
@@ -94,69 +86,56 @@ INLINE bool take_closing(uint64_t* nest, char bracket) {
   return true;
 }
 
-/* Takes brackets as far as to the one that closes all containers but those in
- * `floor`: then that is the lowest bit left.  False if one does not fit, or is
- * none. */
-INLINE bool pass_brackets(uint64_t* nest, const char* at, uint64_t* bits,
-                          uint64_t limit, uint64_t floor) {
-  for (; *bits != 0; *bits &= *bits - 1) {
-    char bracket = at[lowest(*bits)];
-    if (is_opening(bracket)) {
-      if (!take_opening(nest, bracket, limit)) return false;
-      continue;
-    }
-    if (!take_closing(nest, bracket)) return false;
-    if (*nest <= floor) return true;
-  }
-  return true;
-}
-
-/* Of the first container's own members only; it alone is open. */
-INLINE bool take_outer_brackets(struct grammar* grammar, const char* at,
-                                uint64_t bits, struct levels* levels) {
-  uint64_t* nest = &grammar->nest;
-  for (; bits != 0; bits &= bits - 1) {
-    uint64_t bit = bits & (UINT64_C(0) - bits);
-    char bracket = at[lowest(bits)];
-    if (!is_opening(bracket)) {
-      levels->end = bit;
-      return take_closing(nest, bracket);
-    }
-    levels->opens |= bit;
-    levels->deep ^= UINT64_C(0) - bit;
-    if (!take_opening(nest, bracket, grammar->limit)) return false;
-    bits &= bits - 1;
-    if (!pass_brackets(nest, at, &bits, grammar->limit, FLOOR)) return false;
-    if (bits == 0) break;
-    levels->deep ^= bits | (UINT64_C(0) - bits);
-  }
-  return true;
-}
-
 /* Until the first container closes. */
-INLINE bool take_all_brackets(struct grammar* grammar, const char* at,
-                              uint64_t bits, struct levels* levels) {
+INLINE bool take_brackets(struct grammar* grammar, const char* at,
+                          uint64_t bits, struct levels* levels) {
   for (; bits != 0; bits &= bits - 1) {
     uint64_t before = grammar->nest;
     uint64_t bit = bits & (UINT64_C(0) - bits);
-    uint64_t from = UINT64_C(0) - bit;
     char bracket = at[lowest(bits)];
     if (is_opening(bracket)) {
       if (!take_opening(&grammar->nest, bracket, grammar->limit)) return false;
       levels->opens |= bit;
-      if (before <= FLOOR) levels->deep ^= from;
     } else {
       if (!take_closing(&grammar->nest, bracket)) return false;
-      if (grammar->nest <= FLOOR) levels->deep ^= from;
       if (grammar->nest == 1) {
         levels->end = bit;
         return true;
       }
     }
     uint64_t change = (before ^ grammar->nest) & 1;
-    levels->objects ^= from & (UINT64_C(0) - change);
+    levels->objects ^= (UINT64_C(0) - bit) & (UINT64_C(0) - change);
   }
   return true;
+}
+
+/* How many containers are open within the first one, which is less than none
+ * behind it, and how many may be; of what kind they are nobody asks. */
+struct depth {
+  long open;
+  long most;
+};
+
+/* Returns the bracket that closes the first container, or goes too deep; none:
+ * there is none. */
+INLINE uint64_t pass_brackets(struct depth* depth, const char* at,
+                              uint64_t bits) {
+  long open = depth->open;
+  for (; bits != 0; bits &= bits - 1) {
+    unsigned bracket = (unsigned char)at[lowest(bits)];
+    /* Of the two bits that tell what opens from what closes, one is set; what
+     * only looks alike has none or both. */
+    if (((bracket ^ bracket >> 1) & 2) == 0) continue;
+    open += 1 - (long)(bracket >> 1 & 2);
+    if ((unsigned long)open > (unsigned long)depth->most) break;
+  }
+  depth->open = open;
+  return bits & (UINT64_C(0) - bits);
+}
+
+/* Whether these are the ends of one container. */
+INLINE bool closes(char opening, char closing) {
+  return closing == opening + 2;
 }
 
 /* Where scalars begin. */
@@ -178,10 +157,10 @@ INLINE uint64_t behind(uint64_t tokens, uint64_t* due, uint64_t spaces) {
   return (next | sum) & ~spaces;
 }
 
-/* Notes what is where it must not be; returns where keys begin. */
-INLINE uint64_t judge(struct grammar* grammar, const struct tokens* tokens,
-                      uint64_t spaces) {
-  uint64_t heads = tokens->starts | tokens->commas;
+/* Notes what is where it must not be. */
+INLINE void judge(struct grammar* grammar, const struct tokens* tokens,
+                  uint64_t spaces) {
+  uint64_t heads = tokens->opens | tokens->commas;
   uint64_t names = behind(heads & tokens->objects, &grammar->name_due, spaces);
   uint64_t values = behind((heads & ~tokens->objects) | tokens->colons,
                            &grammar->value_due, spaces);
@@ -198,7 +177,6 @@ INLINE uint64_t judge(struct grammar* grammar, const struct tokens* tokens,
   uint64_t found = no_names | tokens->strings;
   grammar->faults |= ((due ^ found) & ~tokens->closes) | (names & no_names) |
                      (tokens->closes & more) | (tokens->colons ^ colons);
-  return keys;
 }
 
 /* No number is at the end of the text, because what ends the text ends a
@@ -254,20 +232,6 @@ are_scalars(const char* at, uint64_t starts, const char* end) {
     if (behind == NULL || behind == end || !ends_scalar(*behind)) return false;
   }
   return true;
-}
-
-/* A key that a look at the bytes does not tell from another one. */
-INLINE bool is_slashed(const char* at, const char* end) {
-  for (at++; at < end && *at != '"'; at++) {
-    if (*at == '\\') return true;
-  }
-  return false;
-}
-
-/* `at` is at its opening quote; `key` has none. */
-INLINE bool is_key(const char* at, const char* end, struct gcn__span key) {
-  if ((size_t)(end - at) < key.size + 2 || at[1] != key.data[0]) return false;
-  return at[key.size + 1] == '"' && memcmp(at + 1, key.data, key.size) == 0;
 }
 
 #endif

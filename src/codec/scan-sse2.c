@@ -2,10 +2,11 @@
 /*
  * Scanning with SSE2, which every x86-64 processor has: 16 bytes at a time.
  */
-#include "codec/scan-grammar.h"
-#include "codec/scan-way.h"
+#include "codec/scan.h"
 
 #if defined(__SSE2__)
+#  include "codec/scan-grammar.h"
+
 #  include <emmintrin.h>
 
 #  define TARGET
@@ -24,8 +25,7 @@ static inline uint64_t gather(__m128i found, unsigned shift) {
 }
 
 /* Returns what is rare, by the top bits of bytes. */
-static inline __m128i add_kinds(struct kinds* kinds, __m128i bytes,
-                                unsigned shift) {
+INLINE __m128i add_kinds(struct kinds* kinds, __m128i bytes, unsigned shift) {
   /* "[", "]", "{", "}" and what looks alike are the bytes that have all bits of
    * 0x59 and not the top one. */
   __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x26));
@@ -36,7 +36,17 @@ static inline __m128i add_kinds(struct kinds* kinds, __m128i bytes,
                       equal(bytes, '\\'));
 }
 
-static inline struct kinds find_kinds(const char* bytes) {
+struct constants {
+  char none;
+};
+
+static inline struct constants load_constants(void) {
+  return (struct constants){0};
+}
+
+INLINE struct kinds find_kinds(const char* bytes,
+                               const struct constants* constants) {
+  (void)constants;
   struct kinds kinds = {0};
   __m128i rare = add_kinds(&kinds, load(bytes), 0);
   rare = _mm_or_si128(rare, add_kinds(&kinds, load(bytes + 16), 16));
@@ -44,6 +54,13 @@ static inline struct kinds find_kinds(const char* bytes) {
   rare = _mm_or_si128(rare, add_kinds(&kinds, load(bytes + 48), 48));
   kinds.rare = gather(rare, 0);
   return kinds;
+}
+
+static inline uint64_t take_block(struct depth* depth, const char* bytes,
+                                  uint64_t brackets, uint64_t inside,
+                                  const struct constants* constants) {
+  (void)constants;
+  return pass_brackets(depth, bytes, brackets & ~inside);
 }
 
 static inline __m128i is_control(__m128i bytes) {
@@ -76,6 +93,18 @@ static inline struct gcn__scan_wide find_wide(const char* bytes) {
   wide.leads &= wide.high;
   wide.longer &= wide.leads;
   return wide;
+}
+
+static inline bool is_plain(const struct gcn__scan* scan, const char* at) {
+  (void)scan;
+  (void)at;
+  return false;
+}
+
+static inline void judge_wide(struct gcn__scan* scan, const char* at,
+                              const char* bytes) {
+  struct gcn__scan_wide wide = find_wide(bytes);
+  if (wide.high != 0) gcn__scan_judge_wide(scan, at, &wide);
 }
 
 static inline void add_rare(struct gcn__scan_rare* rare, __m128i bytes,

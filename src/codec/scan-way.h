@@ -16,7 +16,6 @@
 enum { GCN__SCAN_BLOCK_SIZE = 64 }; /* bytes: a bit for each */
 
 struct gcn__scan;
-struct gcn__scan_check;
 
 /* The lowest bit is the first byte. */
 struct gcn__scan_block {
@@ -49,11 +48,13 @@ struct gcn__scan_way {
   void (*find)(struct gcn__scan* scan, const char* bytes, size_t index,
                size_t count);
   /* Both want an opening bracket that the window has, and return what is behind
-   * the container.  NULL is no verdict. */
+   * the container, which may have up to `depth_max` in each other, itself
+   * included.  NULL is no verdict.  To skip one is to look at its strings and
+   * to count its brackets. */
   const char* (*skip)(struct gcn__scan* scan, const char* at,
                       unsigned depth_max);
   const char* (*check)(struct gcn__scan* scan, const char* at,
-                       struct gcn__scan_check* check);
+                       unsigned depth_max);
 };
 
 /* Portable C; it is built, and tested, everywhere. */
@@ -65,7 +66,8 @@ extern const struct gcn__scan_way gcn__scan_avx2;
 
 static inline bool gcn__scan_can_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul");
+         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul") &&
+         __builtin_cpu_supports("popcnt");
 }
 #endif
 

@@ -80,6 +80,16 @@ void gcn__scan_judge_wide(struct gcn__scan* scan, const char* at,
   if (due != (high & ~wide->leads)) scan->utf8 = false;
 }
 
+void gcn__scan_judge_edge(struct gcn__scan* scan, const char* at) {
+  const char* edge = at + GCN__SCAN_BLOCK_SIZE;
+  const char* lead = edge - 1;
+  while ((unsigned char)*lead < 0xc0 && lead > edge - 3)
+    lead--;
+  size_t size = gcn__utf8_character(lead, scan->text_end);
+  if (size == 0) scan->utf8 = false;
+  if (size > (size_t)(edge - lead)) scan->utf8_from = lead + size;
+}
+
 uint64_t gcn__scan_judge_rare(struct gcn__scan* scan, const char* at,
                               const struct gcn__scan_rare* rare,
                               uint64_t quotes) {
@@ -98,6 +108,7 @@ void gcn__scan_begin(struct gcn__scan* scan, struct gcn__span text) {
   scan->begin = text.data;
   scan->size = 0;
   scan->next = text.data;
+  scan->text = text.data;
   scan->text_end = text.data + text.size;
   scan->way = gcn__scan_choice();
   scan->window_size = GCN__SCAN_BLOCKS_MAX * GCN__SCAN_BLOCK_SIZE;
@@ -107,6 +118,18 @@ void gcn__scan_begin(struct gcn__scan* scan, struct gcn__span text) {
   scan->utf8 = true;
   scan->sound = scan->way != NULL;
   scan->slashed = false;
+}
+
+/* The last `size` bytes of the text.  What is before them comes along, if there
+ * is enough: then all sizes are fixed. */
+static void copy_rest(struct gcn__scan* scan, size_t size) {
+  enum { SIZE = GCN__SCAN_BLOCK_SIZE };
+  bool much = scan->text_end - scan->text >= SIZE;
+  if (much) memcpy(scan->last, scan->text_end - SIZE, SIZE);
+  char* end = scan->last + (much ? SIZE : size);
+  if (!much) memcpy(scan->last, scan->text_end - size, size);
+  memset(end, ' ', SIZE);
+  scan->rest = end - size;
 }
 
 bool gcn__scan_advance(struct gcn__scan* scan) {
@@ -119,9 +142,8 @@ bool gcn__scan_advance(struct gcn__scan* scan) {
   scan->next += size;
   if (whole > 0) scan->way->find(scan, scan->begin, 0, whole);
   if (rest > 0) {
-    memset(scan->last, ' ', sizeof scan->last);
-    memcpy(scan->last, scan->next - rest, rest);
-    scan->way->find(scan, scan->last, whole, 1);
+    copy_rest(scan, rest);
+    scan->way->find(scan, scan->rest, whole, 1);
   }
   scan->size = scan->sound ? size : 0;
   return scan->sound;
@@ -139,5 +161,6 @@ bool gcn__scan_utf8(const struct gcn__scan* scan) {
   if (!scan->utf8) return false;
   const char* from = scan->next;
   if (scan->utf8_from > from) from = scan->utf8_from;
+  if (from == scan->text_end) return true;
   return gcn__utf8_valid(gcn__span(from, (size_t)(scan->text_end - from)));
 }

@@ -22,6 +22,7 @@ struct gcn__scan {
   const char* begin; /* of the window */
   size_t size;       /* of the window; 0 if the text is not sound */
   const char* next;  /* where the next window begins */
+  const char* text;
   const char* text_end;
   const struct gcn__scan_way* way;
   size_t window_size; /* whole blocks; at most GCN__SCAN_BLOCKS_MAX */
@@ -33,18 +34,8 @@ struct gcn__scan {
   bool sound;
   bool slashed; /* there was a backslash */
   struct gcn__scan_block blocks[GCN__SCAN_BLOCKS_MAX];
-  char last[GCN__SCAN_BLOCK_SIZE]; /* the rest of the text, filled with space */
-};
-
-/* How the inside of a container is looked at. */
-struct gcn__scan_check {
-  unsigned depth_max; /* containers, itself included */
-  /* Of what is inside the containers in it only strings and brackets; only for
-   * an object. */
-  bool outer;
-  /* A key of the object itself to look for; absent: none. */
-  struct gcn__span key;
-  const char* found; /* set to where it begins; NULL: it is not there */
+  const char* rest; /* of the text, if less than a block: filled with space */
+  char last[2 * GCN__SCAN_BLOCK_SIZE]; /* where that is */
 };
 
 /* `text` must stay where it is, and as it is where it was not yet looked at.
@@ -58,10 +49,12 @@ bool gcn__scan_reach(struct gcn__scan* scan, const char* at);
 /* Whether all of the text is valid UTF-8, its unread rest included. */
 bool gcn__scan_utf8(const struct gcn__scan* scan);
 /* For the ways: judges what most blocks have nothing of, in the block at `at`.
- * The latter returns those of `quotes` that are not escaped; `in_string` is of
- * where the block begins. */
+ * The second is for a character that the block ends in, where all before it was
+ * judged.  The last returns those of `quotes` that are not escaped; `in_string`
+ * is of where the block begins. */
 void gcn__scan_judge_wide(struct gcn__scan* scan, const char* at,
                           const struct gcn__scan_wide* wide);
+void gcn__scan_judge_edge(struct gcn__scan* scan, const char* at);
 uint64_t gcn__scan_judge_rare(struct gcn__scan* scan, const char* at,
                               const struct gcn__scan_rare* rare,
                               uint64_t quotes);

@@ -10,8 +10,9 @@
 
 enum gcn__scrutiny {
   GCN__SCRUTINY_STRICT,  /* the whole text against the JSON grammar */
-  GCN__SCRUTINY_SHALLOW, /* our own members; bodies only strings and brackets,
-                            which is enough to find their ends */
+  GCN__SCRUTINY_SHALLOW, /* our own members; of bodies only strings, and how
+                            many brackets open and close, which is enough to
+                            find their ends */
 };
 
 #endif

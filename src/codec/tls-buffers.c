@@ -65,60 +65,84 @@ void gcn__tls_buffers_begin(struct gcn__tls_buffers* buffers,
   bool fits = ssl->MBEDTLS_PRIVATE(in_buf_len) <= GCN__SPARE_SIZE &&
               ssl->MBEDTLS_PRIVATE(out_buf_len) <= GCN__SPARE_SIZE;
   if (!fits) return;
-  *buffers = (struct gcn__tls_buffers){
-      .spares = spares,
-      .ssl = ssl,
-      .in = {.data = &ssl->MBEDTLS_PRIVATE(in_buf),
-             .pointers = {&ssl->MBEDTLS_PRIVATE(in_hdr),
-                          &ssl->MBEDTLS_PRIVATE(in_len),
-                          &ssl->MBEDTLS_PRIVATE(in_iv),
-                          &ssl->MBEDTLS_PRIVATE(in_msg)}},
-      .out = {.data = &ssl->MBEDTLS_PRIVATE(out_buf),
-              .pointers = {&ssl->MBEDTLS_PRIVATE(out_hdr),
-                           &ssl->MBEDTLS_PRIVATE(out_len),
-                           &ssl->MBEDTLS_PRIVATE(out_iv),
-                           &ssl->MBEDTLS_PRIVATE(out_msg)}},
-  };
+  *buffers = (struct gcn__tls_buffers){.spares = spares, .ssl = ssl};
 }
 
-/* The number is the first thing in either buffer. */
-static void set_counters(const struct gcn__tls_buffers* buffers) {
+static uint16_t place(const unsigned char* at, const unsigned char* block) {
+  GCN__ASSERT(at >= block && at - block <= GCN__SPARE_SIZE);
+  return (uint16_t)(at - block);
+}
+
+static bool fill_in(struct gcn__tls_buffers* buffers) {
   mbedtls_ssl_context* ssl = buffers->ssl;
-  ssl->MBEDTLS_PRIVATE(in_ctr) = ssl->MBEDTLS_PRIVATE(in_buf);
-  ssl->MBEDTLS_PRIVATE(out_ctr) = ssl->MBEDTLS_PRIVATE(out_buf);
-}
-
-static bool fill(struct gcn__tls_buffers* buffers,
-                 struct gcn__tls_buffer* buffer) {
-  if (*buffer->data != NULL) return true;
+  const struct gcn__tls_places* at = &buffers->in;
+  if (ssl->MBEDTLS_PRIVATE(in_buf) != NULL) return true;
   unsigned char* block = gcn__spares_take(buffers->spares);
   if (block == NULL) return false;
-  *buffer->data = block;
-  for (int i = 0; i < GCN__TLS_POINTER_COUNT; i++)
-    *buffer->pointers[i] = block + buffer->offsets[i];
+  memcpy(block, buffers->in_counter, GCN__TLS_COUNTER_SIZE);
+  ssl->MBEDTLS_PRIVATE(in_buf) = block;
+  ssl->MBEDTLS_PRIVATE(in_ctr) = block; /* the first thing in it */
+  ssl->MBEDTLS_PRIVATE(in_hdr) = block + at->header;
+  ssl->MBEDTLS_PRIVATE(in_len) = block + at->length;
+  ssl->MBEDTLS_PRIVATE(in_iv) = block + at->iv;
+  ssl->MBEDTLS_PRIVATE(in_msg) = block + at->message;
+  return true;
+}
+
+static bool fill_out(struct gcn__tls_buffers* buffers) {
+  mbedtls_ssl_context* ssl = buffers->ssl;
+  const struct gcn__tls_places* at = &buffers->out;
+  if (ssl->MBEDTLS_PRIVATE(out_buf) != NULL) return true;
+  unsigned char* block = gcn__spares_take(buffers->spares);
+  if (block == NULL) return false;
+  ssl->MBEDTLS_PRIVATE(out_buf) = block;
+  ssl->MBEDTLS_PRIVATE(out_ctr) = block;
+  ssl->MBEDTLS_PRIVATE(out_hdr) = block + at->header;
+  ssl->MBEDTLS_PRIVATE(out_len) = block + at->length;
+  ssl->MBEDTLS_PRIVATE(out_iv) = block + at->iv;
+  ssl->MBEDTLS_PRIVATE(out_msg) = block + at->message;
   return true;
 }
 
 /* Returns the block, which Mbed TLS does not know any more. */
-static unsigned char* take_away(struct gcn__tls_buffer* buffer) {
-  unsigned char* block = *buffer->data;
-  for (int i = 0; i < GCN__TLS_POINTER_COUNT; i++) {
-    buffer->offsets[i] = (size_t)(*buffer->pointers[i] - block);
-    *buffer->pointers[i] = NULL;
-  }
-  *buffer->data = NULL;
+static unsigned char* take_in(struct gcn__tls_buffers* buffers) {
+  mbedtls_ssl_context* ssl = buffers->ssl;
+  unsigned char* block = ssl->MBEDTLS_PRIVATE(in_buf);
+  memcpy(buffers->in_counter, block, GCN__TLS_COUNTER_SIZE);
+  buffers->in = (struct gcn__tls_places){
+      .header = place(ssl->MBEDTLS_PRIVATE(in_hdr), block),
+      .length = place(ssl->MBEDTLS_PRIVATE(in_len), block),
+      .iv = place(ssl->MBEDTLS_PRIVATE(in_iv), block),
+      .message = place(ssl->MBEDTLS_PRIVATE(in_msg), block),
+  };
+  ssl->MBEDTLS_PRIVATE(in_buf) = NULL;
+  ssl->MBEDTLS_PRIVATE(in_hdr) = NULL;
+  ssl->MBEDTLS_PRIVATE(in_len) = NULL;
+  ssl->MBEDTLS_PRIVATE(in_iv) = NULL;
+  ssl->MBEDTLS_PRIVATE(in_msg) = NULL;
+  return block;
+}
+
+static unsigned char* take_out(struct gcn__tls_buffers* buffers) {
+  mbedtls_ssl_context* ssl = buffers->ssl;
+  unsigned char* block = ssl->MBEDTLS_PRIVATE(out_buf);
+  buffers->out = (struct gcn__tls_places){
+      .header = place(ssl->MBEDTLS_PRIVATE(out_hdr), block),
+      .length = place(ssl->MBEDTLS_PRIVATE(out_len), block),
+      .iv = place(ssl->MBEDTLS_PRIVATE(out_iv), block),
+      .message = place(ssl->MBEDTLS_PRIVATE(out_msg), block),
+  };
+  ssl->MBEDTLS_PRIVATE(out_buf) = NULL;
+  ssl->MBEDTLS_PRIVATE(out_hdr) = NULL;
+  ssl->MBEDTLS_PRIVATE(out_len) = NULL;
+  ssl->MBEDTLS_PRIVATE(out_iv) = NULL;
+  ssl->MBEDTLS_PRIVATE(out_msg) = NULL;
   return block;
 }
 
 bool gcn__tls_buffers_wake(struct gcn__tls_buffers* buffers) {
   if (!buffers->lent) return true;
-  unsigned char** in = buffers->in.data;
-  bool gone = *in == NULL;
-  bool good = fill(buffers, &buffers->in);
-  if (good && gone) memcpy(*in, buffers->in_counter, GCN__TLS_COUNTER_SIZE);
-  good = good && fill(buffers, &buffers->out);
-  set_counters(buffers);
-  return good;
+  return fill_in(buffers) && fill_out(buffers);
 }
 
 /* No byte of a record, and no message of one, is waiting in it. */
@@ -140,8 +164,8 @@ static void discard(unsigned char* block, size_t size) {
 /* Mbed TLS's own: both at once, so that one flag says whose they are. */
 static void discard_own(struct gcn__tls_buffers* buffers) {
   const mbedtls_ssl_context* ssl = buffers->ssl;
-  discard(take_away(&buffers->in), ssl->MBEDTLS_PRIVATE(in_buf_len));
-  discard(take_away(&buffers->out), ssl->MBEDTLS_PRIVATE(out_buf_len));
+  discard(take_in(buffers), ssl->MBEDTLS_PRIVATE(in_buf_len));
+  discard(take_out(buffers), ssl->MBEDTLS_PRIVATE(out_buf_len));
   buffers->lent = true;
 }
 
@@ -149,30 +173,29 @@ void gcn__tls_buffers_rest(struct gcn__tls_buffers* buffers) {
   const mbedtls_ssl_context* ssl = buffers->ssl;
   if (buffers->spares == NULL) return;
   if (!mbedtls_ssl_is_handshake_over(buffers->ssl)) return;
-  const unsigned char* in = *buffers->in.data;
-  bool in_empty = in != NULL && is_in_empty(ssl);
-  bool out_empty =
-      *buffers->out.data != NULL && ssl->MBEDTLS_PRIVATE(out_left) == 0;
-  if (in_empty) memcpy(buffers->in_counter, in, GCN__TLS_COUNTER_SIZE);
+  bool in_empty = ssl->MBEDTLS_PRIVATE(in_buf) != NULL && is_in_empty(ssl);
+  bool out_empty = ssl->MBEDTLS_PRIVATE(out_buf) != NULL &&
+                   ssl->MBEDTLS_PRIVATE(out_left) == 0;
   if (!buffers->lent) {
     if (!in_empty || !out_empty) return;
     discard_own(buffers);
     /* Now rather than with the first event; if it fails, that one tries. */
     (void)gcn__tls_buffers_wake(buffers);
-    in_empty = *buffers->in.data != NULL;
-    out_empty = *buffers->out.data != NULL;
+    in_empty = ssl->MBEDTLS_PRIVATE(in_buf) != NULL;
+    out_empty = ssl->MBEDTLS_PRIVATE(out_buf) != NULL;
   }
-  if (out_empty) gcn__spares_give(buffers->spares, take_away(&buffers->out));
-  if (in_empty) gcn__spares_give(buffers->spares, take_away(&buffers->in));
+  if (out_empty) gcn__spares_give(buffers->spares, take_out(buffers));
+  if (in_empty) gcn__spares_give(buffers->spares, take_in(buffers));
 }
 
 void gcn__tls_buffers_end(struct gcn__tls_buffers* buffers) {
   if (!buffers->lent) return;
+  const mbedtls_ssl_context* ssl = buffers->ssl;
   GCN__ASSERT(buffers->spares != NULL);
-  if (*buffers->in.data != NULL)
-    gcn__spares_give(buffers->spares, take_away(&buffers->in));
-  if (*buffers->out.data != NULL)
-    gcn__spares_give(buffers->spares, take_away(&buffers->out));
+  if (ssl->MBEDTLS_PRIVATE(in_buf) != NULL)
+    gcn__spares_give(buffers->spares, take_in(buffers));
+  if (ssl->MBEDTLS_PRIVATE(out_buf) != NULL)
+    gcn__spares_give(buffers->spares, take_out(buffers));
   buffers->lent = false;
 }
 #endif

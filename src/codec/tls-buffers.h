@@ -23,26 +23,27 @@
 #include <mbedtls/build_info.h>
 #include <mbedtls/ssl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
   GCN__TLS_COUNTER_SIZE = 8, /* of a record's number */
-  GCN__TLS_POINTER_COUNT = 4,
 };
 
-/* One of the two. */
-struct gcn__tls_buffer {
-  unsigned char** data;
-  unsigned char** pointers[GCN__TLS_POINTER_COUNT]; /* into it */
-  size_t offsets[GCN__TLS_POINTER_COUNT]; /* where, while it is gone */
+/* Where in a buffer Mbed TLS was, while it is gone. */
+struct gcn__tls_places {
+  uint16_t header;
+  uint16_t length;
+  uint16_t iv;
+  uint16_t message;
 };
 
 struct gcn__tls_buffers {
   struct gcn__spares* spares; /* NULL: Mbed TLS keeps its own */
   mbedtls_ssl_context* ssl;
   bool lent; /* what is there is a spare block */
-  unsigned char in_counter[GCN__TLS_COUNTER_SIZE]; /* while `in` is gone */
-  struct gcn__tls_buffer in;
-  struct gcn__tls_buffer out;
+  unsigned char in_counter[GCN__TLS_COUNTER_SIZE]; /* while it is gone */
+  struct gcn__tls_places in;
+  struct gcn__tls_places out;
 };
 
 /* `spares` and `ssl`, which has been set up, outlive it or its end. */

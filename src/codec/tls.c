@@ -36,30 +36,13 @@ struct gcn__tls {
   struct gcn__tls_material* material; /* the one in use when we began */
   const struct gcn__mem* mem;
   struct gcn__buf* out;
-  struct gcn__span in; /* what the current call may still take */
-  enum gcn__tls_state state;
-  bool starved; /* Mbed TLS wanted bytes and `in` had none */
-  bool reading; /* inside gcn__tls_read */
+  int out_error; /* of the out buffer */
   bool close_sent;
   bool flooded;
-  int out_error; /* of the out buffer */
-
-  /* Where we are in the stream of records. */
-  unsigned char header[HEADER_SIZE];
-  size_t header_size;
-  size_t record_size;
-  size_t body_left;
-  unsigned char first[GCN__TLS_FIRST_SIZE];
-  size_t first_size;
-
-  /* Since plaintext last came out. */
-  int idle_records;
-  int idle_steps;
 
   struct gcn__tls_session offered; /* none: the handshake is a full one */
   uint64_t born_ms;                /* when the certificate was verified */
   bool resumed;
-  bool heard; /* plaintext has come */
 
   int error; /* the first; then state is FAILED */
   int detail;
@@ -68,6 +51,27 @@ struct gcn__tls {
   const char* version;
   const char* suite;
   struct gcn__tls_verify verify;
+
+  /* What each record looks at, side by side. */
+  struct gcn__span in; /* what the current call may still take */
+  enum gcn__tls_state state;
+  bool starved; /* Mbed TLS wanted bytes and `in` had none */
+  bool dry;     /* it has given all that it has, until more bytes come */
+  bool reading; /* inside gcn__tls_read */
+  bool heard;   /* plaintext has come */
+
+  /* Where we are in the stream of records. */
+  unsigned char header[HEADER_SIZE];
+  unsigned char first[GCN__TLS_FIRST_SIZE];
+  size_t header_size;
+  size_t record_size;
+  size_t body_left;
+  size_t first_size;
+
+  /* Since plaintext last came out. */
+  int idle_records;
+  int idle_steps;
+
   struct gcn__tls_buffers buffers;
   mbedtls_ssl_context ssl;
 };
@@ -125,20 +129,33 @@ static int fail_with(struct gcn__tls* tls, int detail) {
   return fail(tls, gcn__tls_judge(&fault, text), text);
 }
 
-static void track_header(struct gcn__tls* tls, unsigned char byte) {
-  if (tls->first_size < sizeof(tls->first)) {
-    tls->first[tls->first_size++] = byte;
-  }
-  tls->header[tls->header_size++] = byte;
-  if (tls->header_size < HEADER_SIZE) return;
-  tls->record_size = (size_t)tls->header[3] << 8 | tls->header[4];
+static void begin_record(struct gcn__tls* tls, const unsigned char* header) {
+  tls->record_size = (size_t)header[3] << 8 | header[4];
   tls->body_left = tls->record_size;
   tls->header_size = 0;
   tls->idle_records++;
 }
 
+static void track_header(struct gcn__tls* tls, unsigned char byte) {
+  if (tls->first_size < sizeof(tls->first)) {
+    tls->first[tls->first_size++] = byte;
+  }
+  tls->header[tls->header_size++] = byte;
+  if (tls->header_size == HEADER_SIZE) begin_record(tls, tls->header);
+}
+
+/* Mbed TLS asks for a header as a whole, and nearly always gets it. */
+static bool is_header(const struct gcn__tls* tls, struct gcn__span taken) {
+  return taken.size == HEADER_SIZE && tls->body_left == 0 &&
+         tls->header_size == 0 && tls->first_size == sizeof(tls->first);
+}
+
 /* Follows the bytes that Mbed TLS takes, to count the records. */
 static void track(struct gcn__tls* tls, struct gcn__span taken) {
+  if (is_header(tls, taken)) {
+    begin_record(tls, (const unsigned char*)taken.data);
+    return;
+  }
   while (taken.size > 0) {
     size_t body = taken.size < tls->body_left ? taken.size : tls->body_left;
     tls->body_left -= body;
@@ -267,6 +284,10 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
 void gcn__tls_share(struct gcn__tls* tls, struct gcn__spares* spares) {
   if (tls->state != GCN__TLS_HANDSHAKING) return;
   gcn__tls_buffers_begin(&tls->buffers, &tls->ssl, spares);
+}
+
+void gcn__tls_redirect(struct gcn__tls* tls, struct gcn__buf* out) {
+  tls->out = out;
 }
 
 void gcn__tls_free(struct gcn__tls* tls) {
@@ -410,6 +431,13 @@ static int close_down(struct gcn__tls* tls) {
   return GCN__EOF;
 }
 
+/* It has handed out all of the last record, and nothing of another one has
+ * come: asked again it would only say so. */
+static bool is_spent(const struct gcn__tls* tls) {
+  return tls->in.size == 0 && tls->body_left == 0 && tls->header_size == 0 &&
+         mbedtls_ssl_check_pending(&tls->ssl) == 0;
+}
+
 /* Until `plain` is full or Mbed TLS has nothing and gets nothing: what it keeps
  * to itself, no poller can see (FAILURES F13). */
 static int drain(struct gcn__tls* tls, char* plain, size_t plain_size,
@@ -421,13 +449,16 @@ static int drain(struct gcn__tls* tls, char* plain, size_t plain_size,
     if (rc > 0) {
       *used += (size_t)rc;
       note_data(tls);
+      tls->dry = is_spent(tls);
+      if (tls->dry) return 0;
       continue;
     }
     /* Here and now: Mbed TLS overwrites it with the next one. */
     if (is_ticket(rc)) keep_session(tls);
     if (rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) return close_down(tls);
     if (!is_idle_step(rc)) return fail_with(tls, rc);
-    if (rc == MBEDTLS_ERR_SSL_WANT_READ && tls->starved) return 0;
+    tls->dry = rc == MBEDTLS_ERR_SSL_WANT_READ && tls->starved;
+    if (tls->dry) return 0;
     rc = count_idle_step(tls);
     if (rc != 0) return rc;
   }
@@ -451,6 +482,7 @@ int gcn__tls_read(struct gcn__tls* tls, struct gcn__span* in, char* plain,
   int error = wake(tls);
   if (error != 0) return error;
   tls->in = *in;
+  tls->dry = false;
   tls->reading = true;
   int rc = advance(tls, plain, plain_size, used);
   tls->reading = false;
@@ -458,6 +490,10 @@ int gcn__tls_read(struct gcn__tls* tls, struct gcn__span* in, char* plain,
   tls->in = GCN__SPAN("");
   rest(tls);
   return rc;
+}
+
+bool gcn__tls_dry(const struct gcn__tls* tls) {
+  return tls->dry && tls->state == GCN__TLS_OPEN;
 }
 
 int gcn__tls_end(struct gcn__tls* tls) {
@@ -523,6 +559,10 @@ enum gcn__tls_state gcn__tls_state(const struct gcn__tls* tls) {
 bool gcn__tls_pending(const struct gcn__tls* tls) {
   return tls->state == GCN__TLS_OPEN &&
          mbedtls_ssl_get_bytes_avail(&tls->ssl) > 0;
+}
+
+bool gcn__tls_partial(const struct gcn__tls* tls) {
+  return tls->ssl.MBEDTLS_PRIVATE(in_left) > 0;
 }
 
 int gcn__tls_detail(const struct gcn__tls* tls) {

@@ -153,6 +153,11 @@ int gcn__tls_new(struct gcn__tls_config* config, const struct gcn__mem* mem,
  * back by each call that leaves none unread.  Without it, or if Mbed TLS was
  * built otherwise than ours, every context keeps some 33 KB. */
 void gcn__tls_share(struct gcn__tls* tls, struct gcn__spares* spares);
+/* All that came has been handed out: without more bytes a read would give
+ * nothing, and change nothing. */
+bool gcn__tls_dry(const struct gcn__tls* tls);
+/* What is written goes there from now on, behind what is there. */
+void gcn__tls_redirect(struct gcn__tls* tls, struct gcn__buf* out);
 void gcn__tls_free(struct gcn__tls* tls); /* NULL is fine */
 
 /* Drives the handshake or decrypts, reading from the front of `in`, which it
@@ -181,6 +186,8 @@ void gcn__tls_close(struct gcn__tls* tls);
 enum gcn__tls_state gcn__tls_state(const struct gcn__tls* tls);
 /* Decrypted bytes are waiting inside: read again without new input. */
 bool gcn__tls_pending(const struct gcn__tls* tls);
+/* The front of a record is there, and its end is not. */
+bool gcn__tls_partial(const struct gcn__tls* tls);
 /* The first error: Mbed TLS's number (0 if none) and a sentence with the
  * remedy, e.g. "certificate expired; check the local clock". */
 int gcn__tls_detail(const struct gcn__tls* tls);

@@ -15,9 +15,19 @@
 enum { GCN__WS_HEADER_SIZE_MAX = 14 }; /* RFC 6455 §5.2: 2 + 8 + 4 */
 
 struct gcn__ws {
-  const struct gcn__mem* mem;
+  /* All that a frame looks at that lies whole in the caller's bytes. */
   enum gcn__ws_role role;
+  int error;
+  bool closed;     /* a close frame was returned */
+  bool assembling; /* a data message; control frames may come in between */
+  bool delivered;  /* `message` is with the caller until the next read */
+  size_t header_size;
   struct gcn__ws_limits limits;
+  /* The frame that waits in the caller's bytes for its rest. */
+  size_t wanted;  /* its size, as far as that is known; 0: there is none */
+  size_t checked; /* bytes of its payload that `utf8` was fed */
+
+  const struct gcn__mem* mem;
   struct gcn__entropy entropy;
   struct wslay_frame_context* frames; /* NULL: not needed just now */
   bool busy; /* read by it since the last shrink: the next one may be, too */
@@ -27,27 +37,18 @@ struct gcn__ws {
   /* The frame being read. */
   /* A copy of what wslay was given. */
   unsigned char header[GCN__WS_HEADER_SIZE_MAX];
-  size_t header_size;
   bool admitted;        /* the header is complete and allowed */
   uint64_t unfed_size;  /* payload bytes wslay has not been given */
   uint64_t unread_size; /* payload bytes wslay has not given back */
   char control[GCN__WS_CONTROL_SIZE_MAX];
   size_t control_size;
 
-  /* The data message being assembled; control frames may come in between. */
+  /* The data message being assembled. */
   enum gcn__ws_opcode opcode;
-  bool assembling;
-  bool delivered; /* `message` is with the caller until the next read */
   size_t fragment_count;
   struct gcn__utf8 utf8;
   struct gcn__buf message;
 
-  /* The frame that waits in the caller's bytes for its rest. */
-  size_t wanted;  /* its size, as far as that is known; 0: there is none */
-  size_t checked; /* bytes of its payload that `utf8` was fed */
-
-  bool closed; /* a close frame was returned */
-  int error;
   unsigned error_code;
   const char* error_text;
 };

@@ -124,7 +124,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(EVENT) = STAY(DO(DELIVER)), /* from SUBSCRIBING, after a 401 */
             ON(HEARTBEAT) = SKIP,
             ON(GARBAGE) = SKIP,
-            ON(MOVING) = RETRY,
+            ON(MOVING) = STAY(DO(ROTATE)), /* once it streams */
             ON(REVOKED) = RETRY_NEW_TOKEN,
             ON(UNSUBSCRIBED) = SKIP,
             ON(UNREADABLE) = SKIP,
@@ -157,7 +157,7 @@ static const struct gcn__cell rules[GCN__STATE_COUNT][GCN__INPUT_COUNT] = {
             ON(EVENT) = STAY(DO(DELIVER)),
             ON(HEARTBEAT) = SKIP,
             ON(GARBAGE) = SKIP,
-            ON(MOVING) = RETRY,
+            ON(MOVING) = STAY(DO(ROTATE)), /* once it streams */
             ON(REVOKED) =
                 ENTER(BACKING_OFF, DO(DROP) | DO(REJECT) | DO(FORGET) |
                                        DO(FAIL) | DO(PLAN)),

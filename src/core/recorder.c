@@ -176,6 +176,18 @@ void gcn__recorder_note(struct gcn__recorder* recorder,
   }
 }
 
+bool gcn__recorder_repeats(const struct gcn__recorder* recorder,
+                           const struct gcn__record* record,
+                           struct gcn__record** repeated) {
+  *repeated = NULL;
+  if (recorder->size_max == 0) return true;
+  if (record->slot >= recorder->slot_count || !is_quiet(record)) return false;
+  struct gcn__record* last = &recorder->repeated[record->slot];
+  if (!is_repetition(last, record)) return false;
+  *repeated = last;
+  return true;
+}
+
 /* A dump on its way out; the first error stays. */
 struct dump {
   struct gcn__buf* out;

@@ -65,6 +65,13 @@ void gcn__recorder_deinit(struct gcn__recorder* recorder);
 /* `count` and `since_ms` of the record are not looked at. */
 void gcn__recorder_note(struct gcn__recorder* recorder,
                         const struct gcn__record* record);
+/* False: an input like this one, of which `count`, `since_ms` and the time are
+ * not looked at, is not counted as a repetition of the one before.  Else
+ * `repeated` is where it is counted, with the time of the last one; NULL: the
+ * recorder is off.  It lives until the next note. */
+bool gcn__recorder_repeats(const struct gcn__recorder* recorder,
+                           const struct gcn__record* record,
+                           struct gcn__record** repeated);
 /* Appends a dump; what is recorded stays.  `unix_ms` is the wall clock at
  * `now_ms`, 0 if it is not known.  0, GCN_ELIMIT or GCN__ENOMEM; an error has
  * appended nothing. */

@@ -260,12 +260,37 @@ struct gcn__step gcn__session_input(struct gcn__session* session,
   return step;
 }
 
-uint64_t gcn__session_deadline(const struct gcn__session* session) {
+bool gcn__session_event(struct gcn__session* session, uint64_t now_ms) {
+  const uint32_t verbs = GCN__VERB_DELIVER | GCN__VERB_ALIVE;
+  const struct gcn__watch* watch = &session->watch;
+  if (session->state != GCN__STATE_STREAMING || !session->alive) return false;
+  struct gcn__cell cell = gcn__fsm_cell(session->state, GCN__INPUT_EVENT);
+  if (cell.kind != GCN__CELL_STAY || cell.verbs != verbs) return false;
+  if (watch->seen != NULL) {
+    watch->seen(watch->ctx, session->state, GCN__INPUT_EVENT);
+  }
+  session->streamed_ms = now_ms;
+  prove_alive(session, now_ms);
+  return true;
+}
+
+/* Inlined with a constant, so that the loop has no question left in it. */
+static inline uint64_t earliest(const struct gcn__session* session,
+                                unsigned without) {
   uint64_t earliest_ms = GCN__NEVER;
-  for (int t = 0; t < GCN__TIMER_COUNT; t++) {
+  for (unsigned t = 0; t < GCN__TIMER_COUNT; t++) {
+    if ((without & 1U << t) != 0) continue;
     earliest_ms = gcn__time_min(earliest_ms, session->deadlines_ms[t]);
   }
   return earliest_ms;
+}
+
+uint64_t gcn__session_deadline(const struct gcn__session* session) {
+  return earliest(session, 0);
+}
+
+uint64_t gcn__session_deadline_beside(const struct gcn__session* session) {
+  return earliest(session, 1U << GCN__TIMER_PROBE | 1U << GCN__TIMER_SILENCE);
 }
 
 /* An attempt is due when its wait is over and the budget that it shares with

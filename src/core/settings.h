@@ -62,7 +62,8 @@
   X(retry_burst, 10)          /* attempts in a row, per host and client id */  \
   X(retry_refill_ms, 1000)    /* ... and one more per this time */             \
   X(rest_burst, 20)           /* REST calls in a row, likewise */              \
-  X(rest_refill_ms, 250)      /* ... and one more per this time */
+  X(rest_refill_ms, 250)      /* ... and one more per this time */            \
+  X(spare_ms, 0)              /* a stream so old has a spare; 0: none */
 
 /* clang-format on */
 struct gcn__settings {

@@ -11,6 +11,7 @@ enum {
   FLOOR_MIN_MS = 1000, /* a "0" must not make a hot loop */
   SAID_SIZE = 160,     /* of the service's own words */
   SWITCHING = 101,
+  TIMED_OUT = 408, /* RFC 9110 §15.5.9: what it answers may be repeated */
 };
 
 /* The second rejection in a row is no matter of freshness, unless it is of a
@@ -229,7 +230,9 @@ static void upgrade_answered(struct gcn__conn* conn) {
     return;
   }
   bool gone = judgement.meaning == GCN__MEANING_STALE_CHANNEL;
-  if (gone && gcn__call_repeat_upgrade(line, call)) {
+  /* Of what was idle: it may have been written before the upgrade came. */
+  bool crossed = status == TIMED_OUT;
+  if ((gone || crossed) && gcn__call_repeat_upgrade(line, call)) {
     gcn__json_free(body, false);
     return;
   }

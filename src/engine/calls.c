@@ -309,6 +309,7 @@ static bool is_repeatable(const struct gcn__engine* engine, enum gcn__op op) {
 
 /* Over a new connection. */
 static void repeat(struct gcn__line* line, struct gcn__call call) {
+  gcn__spare_dead(line);
   gcn__line_drop(line, true);
   call.sent = false;
   call.retried = true;
@@ -321,7 +322,8 @@ static void repeat(struct gcn__line* line, struct gcn__call call) {
 static bool try_again(struct gcn__line* line) {
   struct gcn__wire* wire = &line->wire;
   struct gcn__call call = line->call;
-  bool repeatable = is_repeatable(line->engine, call.op);
+  bool warm = line->spare && call.op == GCN__OP_UPGRADE;
+  bool repeatable = warm || is_repeatable(line->engine, call.op);
   bool waits = call.op != GCN__OP_NONE && !call.sent;
   if (!repeatable && !waits) return false;
   if (call.retried || !wire->reused) return false;

@@ -22,6 +22,8 @@ static void wipe(struct gcn__conn* conn) {
   channel->rotate_ms = GCN__NEVER;
   conn->confirmed = false;
   conn->fresh = false;
+  /* What was announced was about this one. */
+  if (conn->move_cause == GCN__INPUT_MOVING) conn->moves = false;
 }
 
 void gcn__channel_forget(struct gcn__conn* conn) {

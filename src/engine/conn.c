@@ -104,18 +104,22 @@ static bool take_command(struct gcn__conn* conn, enum gcn__input* input) {
   return false;
 }
 
+void gcn__conn_describe(const struct gcn__conn* conn,
+                        struct gcn__record* record) {
+  enum gcn__origin origin = gcn__input_origin(record->input);
+  record->slot = (uint8_t)conn->slot;
+  if (origin != GCN__ORIGIN_PEER && origin != GCN__ORIGIN_TIMER) return;
+  record->error = conn->failure.error;
+  record->http_status = conn->failure.http_status;
+  record->close_code = conn->failure.close_code;
+}
+
 static void record(const struct gcn__conn* conn, enum gcn__input input,
                    const struct gcn__step* step) {
-  struct gcn__engine* engine = conn->engine;
-  enum gcn__origin origin = gcn__input_origin(input);
+  const struct gcn__engine* engine = conn->engine;
   struct gcn__record entry =
       gcn__record_of_step(&conn->session, input, step, engine->now_ms);
-  entry.slot = (uint8_t)conn->slot;
-  if (origin == GCN__ORIGIN_PEER || origin == GCN__ORIGIN_TIMER) {
-    entry.error = conn->failure.error;
-    entry.http_status = conn->failure.http_status;
-    entry.close_code = conn->failure.close_code;
-  }
+  gcn__conn_describe(conn, &entry);
   gcn__recorder_note(engine->recorder, &entry);
 }
 
@@ -226,6 +230,7 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
     return true;
   }
   if (gcn__patience_expire(conn) || gcn__early_expire(conn)) return true;
+  if (gcn__spare_expire(conn)) return true;
   struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;
@@ -239,9 +244,16 @@ bool gcn__conn_expire(struct gcn__conn* conn) {
 }
 
 uint64_t gcn__conn_deadline(const struct gcn__conn* conn) {
-  uint64_t deadline_ms = gcn__time_min(gcn__session_deadline(&conn->session),
-                                       gcn__patience_deadline(conn));
+  return gcn__time_min(gcn__session_quiet_deadline(&conn->session),
+                       gcn__conn_deadline_beside(conn));
+}
+
+uint64_t gcn__conn_deadline_beside(const struct gcn__conn* conn) {
+  uint64_t deadline_ms =
+      gcn__time_min(gcn__session_deadline_beside(&conn->session),
+                    gcn__patience_deadline(conn));
   deadline_ms = gcn__time_min(deadline_ms, gcn__early_deadline(conn));
+  deadline_ms = gcn__time_min(deadline_ms, gcn__spare_answer_deadline(conn));
   const struct gcn__line* api = &conn->api;
   bool waiting = api->call.op != GCN__OP_NONE && !api->call.sent &&
                  api->wire.phase == GCN__WIRE_READY;

@@ -4,8 +4,9 @@
  *
  * Gaps begin at the last proof of life.  While the host does not read (a pause,
  * a stalled loop, a slow consumer) bytes wait in the kernel and are old when
- * they come.  This file notices such rests and asks the service: the answer to
- * a ping proves all that was produced before the ping.
+ * they come; and so are those behind a message that hung on its way, or came in
+ * drops.  This file notices such rests and asks the service: the answer to a
+ * ping proves all that was produced before the ping.
  */
 #include "engine/internal.h"
 
@@ -23,12 +24,32 @@ void gcn__doubt_begin(struct gcn__conn* conn, bool urgent) {
   if (!asked) gcn__conn_probe(conn, urgent);
 }
 
+static bool is_partial(const struct gcn__wire* wire) {
+  if (wire->phase != GCN__WIRE_OPEN) return false;
+  if (gcn__ws_partial(wire->ws)) return true;
+  return wire->tls != NULL && gcn__tls_partial(wire->tls);
+}
+
+/* What comes now was sent when the message in hand was, or waited behind it. */
+static bool has_hung(const struct gcn__conn* conn) {
+  const struct gcn__wire* wire = &conn->stream.wire;
+  uint64_t now_ms = conn->engine->now_ms;
+  uint64_t most_ms = conn->engine->settings.latency_max_ms;
+  if (gcn__time_until(now_ms, conn->patience.message_ms) > most_ms) return true;
+  return now_ms - wire->read_ms > most_ms && is_partial(wire);
+}
+
 void gcn__doubt_read(struct gcn__conn* conn, size_t size, uint64_t rest_ms) {
   const struct gcn__engine* engine = conn->engine;
   conn->short_read = size < FULL_READ_SIZE;
   uint64_t most_ms = engine->settings.latency_max_ms;
   bool rested = rest_ms != 0 && engine->now_ms - rest_ms > most_ms;
-  if (rested) gcn__doubt_begin(conn, false);
+  bool hung = has_hung(conn);
+  if (hung && conn->session.doubtful) {
+    gcn__session_doubt(&conn->session, engine->now_ms); /* it was asked */
+  } else if (rested || hung) {
+    gcn__doubt_begin(conn, false);
+  }
 }
 
 /* The service holds nothing back when its last batch had room, everything that

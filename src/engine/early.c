@@ -91,6 +91,7 @@ static void note(const struct gcn__line* line, const char* end) {
 }
 
 bool gcn__early_failed(struct gcn__line* line) {
+  if (gcn__spare_failed(line)) return true;
   if (!line->early) return false;
   note(line, "lost");
   gcn__line_drop(line, true);

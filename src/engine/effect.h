@@ -27,12 +27,16 @@ enum gcn__wire_index {
   GCN__WIRE_LOGIN,
   GCN__WIRE_API,
   GCN__WIRE_STREAM,
-  GCN__WIRE_COUNT = 1 + 2 * GCN__CONN_COUNT_MAX
+  GCN__WIRE_COUNT = 2 + 2 * GCN__CONN_COUNT_MAX
 };
+
+/* The last one, of the role STREAM: engine/spare.c. */
+#define GCN__WIRE_SPARE ((enum gcn__wire_index)(GCN__WIRE_COUNT - 1))
 
 /* LOGIN, API or STREAM. */
 static inline enum gcn__wire_index gcn__wire_role(enum gcn__wire_index wire) {
   if (wire == GCN__WIRE_LOGIN) return GCN__WIRE_LOGIN;
+  if (wire == GCN__WIRE_SPARE) return GCN__WIRE_STREAM;
   return wire % 2 == 1 ? GCN__WIRE_API : GCN__WIRE_STREAM;
 }
 
@@ -83,6 +87,9 @@ enum gcn__effect_kind {
   GCN__EFFECT_ASK,
   GCN__EFFECT_REFRESHED, /* tell the refresh token that replaces the last */
   GCN__EFFECT_MARK, /* the events of the shard so far lie before a position */
+  /* The link of GCN__WIRE_SPARE is that of `wire` from now on, which has none.
+   * It is given out at once: no fact comes in between. */
+  GCN__EFFECT_MOVE,
 };
 
 enum gcn__ask_kind {
@@ -144,7 +151,7 @@ struct gcn__rotation {
 
 struct gcn__effect {
   enum gcn__effect_kind kind;
-  /* OPEN and DROP: which; EVENT, NOTICE, STATE: the stream it is about. */
+  /* OPEN, DROP, MOVE: which; EVENT, NOTICE, STATE: the stream it is about. */
   enum gcn__wire_index wire;
   union {
     struct {

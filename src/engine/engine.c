@@ -36,6 +36,8 @@ struct gcn__effect* gcn__engine_emit_event(struct gcn__engine* engine) {
 struct gcn__line* gcn__engine_line(const struct gcn__engine* engine,
                                    enum gcn__wire_index index) {
   if (index == GCN__WIRE_LOGIN) return engine->login_line;
+  struct gcn__spare* spare = engine->spare;
+  if (index == GCN__WIRE_SPARE) return spare == NULL ? NULL : &spare->line;
   struct gcn__conn* conn = engine->conns[((unsigned)index - 1) / 2];
   if (conn == NULL) return NULL;
   return gcn__wire_role(index) == GCN__WIRE_API ? &conn->api : &conn->stream;
@@ -51,6 +53,7 @@ struct gcn__conn* gcn__engine_conn(const struct gcn__engine* engine,
 }
 
 unsigned gcn__engine_wire_count(const struct gcn__engine* engine) {
+  if (engine->spare != NULL) return GCN__WIRE_COUNT;
   return 1 + 2 * engine->conn_end;
 }
 
@@ -72,11 +75,35 @@ static void take_effect(struct gcn__engine* engine, struct gcn__effect* effect,
   if (effect->kind == GCN__EFFECT_DROP && !effect->abort) line->flushing = true;
 }
 
-static void note(struct gcn__engine* engine, uint64_t now_ms) {
-  /* The host's clock may stand still within a turn, never run backwards. */
+/* The host's clock may stand still within a turn, never run backwards. */
+static void note_time(struct gcn__engine* engine, uint64_t now_ms) {
   if (now_ms > engine->now_ms) engine->now_ms = now_ms;
   engine->drained = false;
+}
+
+static void note(struct gcn__engine* engine, uint64_t now_ms) {
+  note_time(engine, now_ms);
   engine->calm = NULL;
+  engine->plain = false;
+  engine->rested = false;
+  engine->brief = false;
+}
+
+/* Bytes of the stream of a rested engine change nothing else. */
+static struct gcn__line* note_bytes(struct gcn__engine* engine,
+                                    enum gcn__wire_index index,
+                                    uint64_t now_ms) {
+  struct gcn__conn* calm = engine->calm;
+  bool rested = calm != NULL && engine->rested && engine->drained;
+  bool brief =
+      rested && calm->stream.index == index && gcn__calm_lasts(engine, now_ms);
+  if (!brief) {
+    note(engine, now_ms);
+    return gcn__engine_line(engine, index);
+  }
+  note_time(engine, now_ms);
+  engine->brief = true;
+  return &calm->stream;
 }
 
 static void note_desire(struct gcn__engine* engine, unsigned commands) {
@@ -130,6 +157,7 @@ static void forget_floors(struct gcn__engine* engine) {
 /* A stop that was taken back before it was acted on. */
 static void reopen(struct gcn__engine* engine) {
   gcn__line_reopen(&engine->keeper.line);
+  if (engine->spare != NULL) gcn__line_reopen(&engine->spare->line);
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
@@ -187,8 +215,7 @@ void gcn__engine_linked(struct gcn__engine* engine, enum gcn__wire_index index,
 void gcn__engine_received(struct gcn__engine* engine,
                           enum gcn__wire_index index, struct gcn__span bytes,
                           uint64_t now_ms) {
-  struct gcn__line* line = gcn__engine_line(engine, index);
-  note(engine, now_ms);
+  struct gcn__line* line = note_bytes(engine, index, now_ms);
   if (line == NULL) return;
   struct gcn__wire* wire = &line->wire;
   bool open = wire->attached && wire->phase >= GCN__WIRE_TUNNELLING;
@@ -196,11 +223,13 @@ void gcn__engine_received(struct gcn__engine* engine,
   GCN__ASSERT(wire->borrowed.size == 0);
   engine->counters.received_bytes += bytes.size;
   bool empty = gcn__buf_size(&wire->kept) == 0;
-  if (gcn__wire_role(index) == GCN__WIRE_STREAM) {
+  if (gcn__wire_role(index) == GCN__WIRE_STREAM && line->conn != NULL) {
     gcn__doubt_read(line->conn, bytes.size, empty ? 0 : wire->read_ms);
   }
   if (empty) wire->read_ms = now_ms;
   wire->borrowed = bytes;
+  /* They had hung on their way. */
+  if (engine->brief && line->conn->session.doubtful) note(engine, now_ms);
 }
 
 void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index index,
@@ -225,6 +254,7 @@ void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
   note(engine, now_ms);
   gcn__keeper_slept(engine, slept_ms);
   gcn__shard_slept(engine, slept_ms);
+  gcn__spare_slept(engine);
   engine->api_floor_ms -= gcn__time_min(engine->api_floor_ms, slept_ms);
   engine->stream_floor_ms -= gcn__time_min(engine->stream_floor_ms, slept_ms);
   unsigned slot = 0;
@@ -324,8 +354,17 @@ static bool is_only(const struct gcn__conn* conn) {
  * asked just now, and has not changed by reading it. */
 static bool read_stream(struct gcn__conn* conn) {
   if (held(conn) || !gcn__inbound_read(&conn->stream)) return false;
-  if (gcn__conn_event(conn) && is_only(conn)) conn->engine->calm = conn;
+  if (!gcn__conn_event(conn) || !is_only(conn)) return true;
+  conn->engine->calm = conn;
+  gcn__calm_begin(conn->engine);
   return true;
+}
+
+static enum gcn__calm read_calm(struct gcn__engine* engine,
+                                struct gcn__effect* effect) {
+  if (engine->plain) return gcn__calm_read(engine, effect);
+  bool read = gcn__inbound_read(&engine->calm->stream);
+  return read ? GCN__CALM_OTHER : GCN__CALM_NONE;
 }
 
 /* Does what work() would do, which would find nothing before the next bytes of
@@ -335,12 +374,14 @@ static bool give_event(struct gcn__engine* engine, struct gcn__effect* effect) {
   struct gcn__conn* conn = engine->calm;
   if (conn == NULL) return false;
   engine->given = effect;
-  while (engine->given != NULL && gcn__inbound_read(&conn->stream)) {
-    if (gcn__conn_event(conn)) continue;
+  enum gcn__calm read = GCN__CALM_OTHER;
+  while (engine->given != NULL && read == GCN__CALM_OTHER) {
+    read = read_calm(engine, effect);
+    if (read != GCN__CALM_OTHER || gcn__conn_event(conn)) continue;
     engine->calm = NULL;
     break;
   }
-  bool done = engine->given == NULL;
+  bool done = engine->given == NULL || read == GCN__CALM_EVENT;
   engine->given = NULL;
   return done;
 }
@@ -349,7 +390,7 @@ static bool give_event(struct gcn__engine* engine, struct gcn__effect* effect) {
 static bool judge(struct gcn__engine* engine) {
   unsigned slot = 0;
   struct gcn__conn* conn;
-  if (gcn__keeper_work(engine)) return true;
+  if (gcn__keeper_work(engine) || gcn__spare_work(engine)) return true;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__conn_expire(conn)) return true;
   }
@@ -361,11 +402,15 @@ static bool work(struct gcn__engine* engine) {
   unsigned slot = 0;
   struct gcn__conn* conn;
   engine->calm = NULL;
+  engine->plain = false;
+  engine->rested = false;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__conn_work(conn)) return true;
   }
   if (gcn__shard_work(engine)) return true;
   if (gcn__inbound_read(&engine->keeper.line)) return true;
+  if (engine->spare != NULL && gcn__inbound_read(&engine->spare->line))
+    return true;
   slot = 0;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__inbound_read(&conn->api)) return true;
@@ -384,6 +429,7 @@ static void end_flush(struct gcn__line* line) {
 /* Only while no effect waits: one could name a wire of it. */
 static void end_flushes(struct gcn__engine* engine) {
   end_flush(&engine->keeper.line);
+  if (engine->spare != NULL) end_flush(&engine->spare->line);
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
@@ -407,7 +453,9 @@ static bool next_verdict(struct gcn__engine* engine,
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
   if (engine->calm == NULL) end_flushes(engine);
   if (give_event(engine, effect)) return true;
-  bool more = engine->calm == NULL || judge(engine);
+  bool rested = engine->calm != NULL && engine->rested;
+  bool more = engine->calm == NULL || (!rested && judge(engine));
+  if (more) engine->calm = NULL; /* what was due has changed something */
   while (more) {
     if (engine->ring_count > 0) {
       bool moot = is_moot(engine);
@@ -418,7 +466,7 @@ bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
     if (next_verdict(engine, effect)) return true;
     more = work(engine);
   }
-  gcn__engine_rest(engine);
+  if (!rested) gcn__engine_rest(engine);
   engine->drained = true;
   return false;
 }
@@ -437,8 +485,20 @@ static void settle(struct gcn__line* line) {
   line->engine->calm = NULL;
 }
 
+/* True if nothing else was lent. */
+static bool settle_calm(struct gcn__engine* engine) {
+  if (!gcn__engine_calm(engine)) return false;
+  struct gcn__conn* conn = engine->calm;
+  settle(&conn->stream);
+  bool whole = engine->drained && gcn__buf_size(&conn->stream.wire.kept) == 0;
+  if (!whole) engine->rested = false;
+  return true;
+}
+
 void gcn__engine_settle(struct gcn__engine* engine) {
+  if (settle_calm(engine)) return;
   settle(&engine->keeper.line);
+  if (engine->spare != NULL) settle(&engine->spare->line);
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
@@ -446,6 +506,7 @@ void gcn__engine_settle(struct gcn__engine* engine) {
     settle(&conn->stream);
     gcn__wire_pay_pong(&conn->stream.wire, &engine->scratch);
   }
+  gcn__calm_rest(engine);
 }
 
 bool gcn__engine_busy(const struct gcn__engine* engine) {
@@ -481,13 +542,27 @@ void gcn__engine_sent(struct gcn__engine* engine, enum gcn__wire_index index,
   gcn__wire_pay_pong(wire, &engine->scratch);
 }
 
-uint64_t gcn__engine_deadline(const struct gcn__engine* engine) {
+uint64_t gcn__engine_deadline_beside(const struct gcn__engine* engine,
+                                     const struct gcn__conn* but) {
   uint64_t deadline_ms = gcn__keeper_deadline(engine);
   deadline_ms = gcn__time_min(deadline_ms, gcn__shard_deadline(engine));
+  deadline_ms = gcn__time_min(deadline_ms, gcn__spare_deadline(engine));
   unsigned slot = 0;
   const struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
-    deadline_ms = gcn__time_min(deadline_ms, gcn__conn_deadline(conn));
+    uint64_t at_ms = conn == but ? gcn__conn_deadline_beside(conn)
+                                 : gcn__conn_deadline(conn);
+    deadline_ms = gcn__time_min(deadline_ms, at_ms);
   }
+  return deadline_ms;
+}
+
+uint64_t gcn__engine_deadline(const struct gcn__engine* engine) {
+  const struct gcn__conn* calm = engine->calm;
+  bool rested = calm != NULL && engine->rested;
+  if (!rested) return gcn__engine_deadline_beside(engine, NULL);
+  uint64_t quiet_ms = gcn__session_quiet_deadline(&calm->session);
+  uint64_t deadline_ms = gcn__time_min(engine->calm_due_ms, quiet_ms);
+  GCN__ASSERT(deadline_ms == gcn__engine_deadline_beside(engine, NULL));
   return deadline_ms;
 }

@@ -114,12 +114,9 @@ enum gcn__command {
 };
 
 struct gcn__engine_counters {
-  uint64_t events;
-  uint64_t event_bytes;
   uint64_t heartbeats;
   uint64_t notices;
   uint64_t garbage;
-  uint64_t received_bytes;
   uint64_t sent_bytes;
   uint64_t attempts;
   uint64_t nevers; /* unwritten cells met */
@@ -143,9 +140,16 @@ struct gcn__engine_counters {
   uint64_t resumed;      /* streams that went on at a position */
   uint64_t resumes_lost; /* ... that the service no longer had */
   uint64_t preflights;
-  uint64_t repeated;      /* events with a known key, dropped */
-  uint64_t last_event_ms; /* 0: none yet */
+  uint64_t repeated;    /* events with a known key, dropped */
+  uint64_t spares;      /* connections that were kept warm */
+  uint64_t spares_used; /* ... of which attempts made use */
+  uint64_t spares_lost; /* ... that ended, or did not come up */
   uint64_t last_outage_ms;
+  /* What each event changes. */
+  uint64_t last_event_ms; /* 0: none yet */
+  uint64_t events;
+  uint64_t event_bytes;
+  uint64_t received_bytes;
 };
 
 struct gcn__engine;

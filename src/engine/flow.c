@@ -134,8 +134,9 @@ static void dial(struct gcn__conn* conn) {
   if (!gcn__keeper_usable(conn->engine)) gcn__keeper_want(conn);
   /* A token that can't be had needs no links. */
   if (conn->failure.error != 0) return;
+  bool asks_first = needs_api(conn) || !gcn__keeper_usable(conn->engine);
   if (needs_api(conn)) gcn__steps_await(&conn->api);
-  gcn__steps_await(&conn->stream);
+  if (asks_first || !gcn__spare_take(conn)) gcn__steps_await(&conn->stream);
 }
 
 static int send_subscriptions(struct gcn__conn* conn) {

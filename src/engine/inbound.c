@@ -38,6 +38,7 @@ static void wire_failed(struct gcn__line* line, int error) {
 static void tunnel_failed(struct gcn__line* line, int error) {
   const struct gcn__wire* wire = &line->wire;
   struct gcn__failure* failure = gcn__line_failure(line);
+  if (gcn__early_failed(line)) return;
   if (wire->tunnel == NULL || error == GCN__ENOMEM) {
     wire_failed(line, error);
     return;
@@ -234,25 +235,30 @@ void gcn__inbound_broken(struct gcn__conn* conn, int error) {
                                       : GCN__INPUT_BROKEN);
 }
 
-static bool read_stream(struct gcn__conn* conn) {
-  struct gcn__ws_message message;
-  int end;
-  if (conn->engine->dialect->more(conn)) return true;
-  int result = gcn__wire_read(&conn->stream.wire, &message, &end);
-  bool data = result == GCN__WS_MESSAGE && message.opcode <= GCN__WS_BINARY;
+bool gcn__inbound_take(struct gcn__conn* conn, int result,
+                       const struct gcn__ws_message* message, int end) {
+  bool data = result == GCN__WS_MESSAGE && message->opcode <= GCN__WS_BINARY;
   /* Where a message has ended, nothing waits for its rest any more. */
   bool timed = conn->patience.message_due_ms != GCN__NEVER;
   if (!data || timed) gcn__patience_read(conn, data);
   if (result < 0) {
     gcn__inbound_broken(conn, result);
   } else if (result == GCN__WS_MESSAGE) {
-    take_message(conn, &message);
+    take_message(conn, message);
   } else if (end < 0) {
     wire_failed(&conn->stream, end);
   } else {
     return false;
   }
   return true;
+}
+
+static bool read_stream(struct gcn__conn* conn) {
+  struct gcn__ws_message message;
+  int end;
+  if (conn->engine->dialect->more(conn)) return true;
+  int result = gcn__wire_read(&conn->stream.wire, &message, &end);
+  return gcn__inbound_take(conn, result, &message, end);
 }
 
 bool gcn__inbound_read(struct gcn__line* line) {

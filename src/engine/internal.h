@@ -5,12 +5,14 @@
  *
  *   making.c     made and freed
  *   engine.c     facts in, the order of work, effects out
+ *   calm.c       ... and the short way of the ordinary wake-up
  *   line.c       a wire in its place: open, drop
  *   conn.c       one connection: inputs, timers, its end
  *   verbs.c      what each verb of the table does with bytes
  *   steps.c      the channels dialect: the steps of an attempt, its requests
  *   channel.c    ... the channel of a connection
  *   early.c      ... its host, dialled before it is known
+ *   spare.c      a connection for the next stream, kept warm
  *   shard.c      who serves which topics: gaps, handover, duplicates
  *   keeper.c     the token that all connections share
  *   calls.c      REST calls and the upgrade: begin, send
@@ -53,6 +55,36 @@ struct gcn__line* gcn__engine_line(const struct gcn__engine* engine,
 struct gcn__conn* gcn__engine_conn(const struct gcn__engine* engine,
                                    unsigned* slot);
 
+/* The earliest deadline, but for those that a sign of life on the stream of
+ * `but` (may be NULL) puts off. */
+uint64_t gcn__engine_deadline_beside(const struct gcn__engine* engine,
+                                     const struct gcn__conn* but);
+
+/* calm.c */
+/* A stream has just become calm: whether its next events are plain. */
+void gcn__calm_begin(struct gcn__engine* engine);
+/* Everything has been acted on, and all that was borrowed given back: whether
+ * the next bytes may go the short way. */
+void gcn__calm_rest(struct gcn__engine* engine);
+/* Nothing of a rested engine is due. */
+static inline bool gcn__calm_lasts(const struct gcn__engine* engine,
+                                   uint64_t now_ms) {
+  return now_ms < engine->calm_due_ms && now_ms < engine->trim_ms &&
+         now_ms < gcn__session_quiet_deadline(&engine->calm->session);
+}
+enum gcn__calm {
+  GCN__CALM_NONE,  /* there is no more */
+  GCN__CALM_EVENT, /* it is in `effect` */
+  GCN__CALM_OTHER, /* something was read that goes the long way from here */
+};
+/* The next thing that the calm stream holds, whose events are plain. */
+enum gcn__calm gcn__calm_read(struct gcn__engine* engine,
+                              struct gcn__effect* effect);
+/* Since the turn before this one nothing has come but bytes of one stream, and
+ * nothing is due: what other wires offer, whether one is full, settled or there
+ * is as it was then, and no deadline is earlier. */
+bool gcn__engine_calm(const struct gcn__engine* engine);
+
 /* line.c */
 void gcn__line_init(struct gcn__line* line, struct gcn__engine* engine,
                     struct gcn__conn* conn, enum gcn__wire_index index);
@@ -63,6 +95,8 @@ void gcn__line_open(struct gcn__line* line);
 void gcn__line_reopen(struct gcn__line* line);
 const struct gcn__url* gcn__line_url(const struct gcn__line* line);
 void gcn__line_drop(struct gcn__line* line, bool abort);
+/* The spare connection goes on as that of `to`, which has none. */
+void gcn__line_move(struct gcn__line* from, struct gcn__line* to);
 /* The failure record of its owner. */
 struct gcn__failure* gcn__line_failure(const struct gcn__line* line);
 const char* gcn__line_spoken(const struct gcn__line* line); /* "login host" */
@@ -81,6 +115,11 @@ bool gcn__conn_event(struct gcn__conn* conn);
 bool gcn__conn_work(struct gcn__conn* conn);
 bool gcn__conn_expire(struct gcn__conn* conn);
 uint64_t gcn__conn_deadline(const struct gcn__conn* conn);
+/* But for what a sign of life puts off. */
+uint64_t gcn__conn_deadline_beside(const struct gcn__conn* conn);
+/* Whose record it is, and what failed. */
+void gcn__conn_describe(const struct gcn__conn* conn,
+                        struct gcn__record* record);
 bool gcn__conn_streams(const struct gcn__conn* conn);
 
 /* steps.c */
@@ -94,6 +133,15 @@ void gcn__steps_await(struct gcn__line* line);
 /* naming.c: the channels dialect's messages. */
 void gcn__naming_text(struct gcn__conn* conn,
                       const struct gcn__ws_message* message);
+/* The same in parts: looks at the text where it is (0, GCN_EPROTO for garbage,
+ * else the reader is broken); acts on conn->message, of which that was said;
+ * and what an event tells of it, but for its number and key. */
+int gcn__naming_scan(struct gcn__conn* conn, const struct gcn__ws_message* text,
+                     struct gcn__envelope* message);
+void gcn__naming_take(struct gcn__conn* conn, int error);
+void gcn__naming_event(const struct gcn__conn* conn,
+                       const struct gcn__envelope* message,
+                       struct gcn__span text, struct gcn__event* event);
 
 /* batches.c: the stream dialect's. */
 void gcn__batches_text(struct gcn__conn* conn,
@@ -217,6 +265,29 @@ uint64_t gcn__early_deadline(const struct gcn__conn* conn);
 bool gcn__early_expire(struct gcn__conn* conn);
 /* The service has named a streaming host. */
 void gcn__early_learn(struct gcn__engine* engine, const struct gcn__url* uri);
+
+/* spare.c */
+/* 0 or GCN__ENOMEM. */
+int gcn__spare_new(struct gcn__engine* engine);
+void gcn__spare_free(struct gcn__engine* engine);
+/* Dials, watches and drops it: one thing; false if there is none to do. */
+bool gcn__spare_work(struct gcn__engine* engine);
+uint64_t gcn__spare_deadline(const struct gcn__engine* engine);
+/* A stream is lost by this input; the failure record is filled. */
+void gcn__spare_judge(const struct gcn__conn* conn, enum gcn__input input);
+void gcn__spare_slept(struct gcn__engine* engine);
+/* The attempt has nothing to do but the upgrade.  True: it goes over the spare
+ * connection, which is up. */
+bool gcn__spare_take(struct gcn__conn* conn);
+/* False if the line is no spare one, or an upgrade was sent over it; else it is
+ * gone, and that is all. */
+bool gcn__spare_failed(struct gcn__line* line);
+/* What was sent over the line is about to be sent over another one. */
+void gcn__spare_dead(const struct gcn__line* line);
+/* When an upgrade over the spare connection should have been answered; NEVER */
+uint64_t gcn__spare_answer_deadline(const struct gcn__conn* conn);
+/* True: it has not been, and another connection is opened for it. */
+bool gcn__spare_expire(struct gcn__conn* conn);
 
 /* shard.c */
 /* The next shard in use from `*index` on, which moves behind it; NULL at the
@@ -353,6 +424,9 @@ void gcn__audit_repaired(struct gcn__conn* conn);
 
 /* inbound.c.  True if something happened: look at inbox and ring again. */
 bool gcn__inbound_read(struct gcn__line* line);
+/* Acts on what a read of the stream gave; false if that was nothing. */
+bool gcn__inbound_take(struct gcn__conn* conn, int result,
+                       const struct gcn__ws_message* message, int end);
 /* A message on the stream is of no form we know. */
 void gcn__inbound_garbage(struct gcn__conn* conn);
 /* The reader of the stream has failed with this. */

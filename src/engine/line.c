@@ -46,6 +46,7 @@ const struct gcn__url* gcn__line_url(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login;
   case GCN__WIRE_STREAM:
+    if (line->conn == NULL) return &line->engine->spare->url;
     if (line->early) return &line->engine->guess;
     if (gcn__engine_flows(line->engine)) break; /* the API's own host */
     return &line->conn->channel.uri;
@@ -59,6 +60,7 @@ static const struct gcn__proxy* proxy_of(const struct gcn__line* line) {
   switch (gcn__wire_role(line->index)) {
   case GCN__WIRE_LOGIN: return &line->engine->login_proxy;
   case GCN__WIRE_STREAM:
+    if (line->conn == NULL) return &line->engine->spare->proxy;
     if (line->early) return NULL;
     if (gcn__engine_flows(line->engine)) break;
     return &line->conn->channel.proxy;
@@ -105,6 +107,7 @@ void gcn__line_drop(struct gcn__line* line, bool abort) {
   line->call = (struct gcn__call){.op = GCN__OP_NONE};
   line->awaited = false;
   line->early = false;
+  line->spare = false;
   if (wire->phase == GCN__WIRE_ABSENT) return;
   if (wire->attached && !wire->ended) {
     struct gcn__effect* effect =
@@ -117,4 +120,11 @@ void gcn__line_drop(struct gcn__line* line, bool abort) {
   if (!abort && wire->tls != NULL && !wire->ended) gcn__tls_close(wire->tls);
   gcn__wire_reset(wire);
   if (abort) gcn__buf_deinit(&wire->out);
+}
+
+void gcn__line_move(struct gcn__line* from, struct gcn__line* to) {
+  bool direct = from->wire.proxy == NULL;
+  gcn__wire_move(&from->wire, &to->wire);
+  if (!direct) to->wire.proxy = proxy_of(to);
+  gcn__engine_emit(to->engine, GCN__EFFECT_MOVE)->wire = to->index;
 }

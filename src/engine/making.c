@@ -283,6 +283,8 @@ int gcn__engine_new(const struct gcn__engine_options* options,
   if (error == 0 && !copy_texts(engine, options)) error = GCN__ENOMEM;
   if (error == 0) error = parse_urls(engine);
   if (error == 0) error = make_first(engine, options);
+  bool warm = options->settings.spare_ms != 0;
+  if (error == 0 && warm) error = gcn__spare_new(engine);
   if (error != 0) {
     gcn__engine_free(engine);
     return error;
@@ -310,6 +312,7 @@ void gcn__engine_free(struct gcn__engine* engine) {
     gcn__conn_free(engine->conns[i]);
   }
   free_shards(engine);
+  gcn__spare_free(engine);
   free_ring(engine);
   gcn__planner_deinit(&engine->planner);
   gcn__seen_deinit(&engine->seen);

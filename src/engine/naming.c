@@ -29,7 +29,7 @@ static void tell_notice(struct gcn__conn* conn) {
  * something about now. */
 static void take_heartbeat(struct gcn__conn* conn) {
   conn->engine->counters.heartbeats++;
-  if (!gcn__span_is(conn->message.body_message, "pong")) return;
+  if (!gcn__span_is(gcn__envelope_message(conn->message.body), "pong")) return;
   if (conn->pings > 0 && --conn->pings == 0) {
     conn->answered_ms = conn->ping_ms;
     gcn__session_trust(&conn->session, conn->ping_ms);
@@ -75,24 +75,42 @@ static bool acts_at_once(const struct gcn__conn* conn) {
          conn->engine->ring_count == 0;
 }
 
-/* GCN_EPROTO: garbage; else an error of the reader's. */
-static int scan(struct gcn__conn* conn, const struct gcn__ws_message* message) {
-  struct gcn__ws* ws = conn->stream.wire.ws;
-  struct gcn__ws_message text = *message;
+int gcn__naming_scan(struct gcn__conn* conn, const struct gcn__ws_message* text,
+                     struct gcn__envelope* message) {
   bool utf8 = true;
-  if (message->in_place && !acts_at_once(conn)) {
-    int error = gcn__ws_keep(ws, &text);
-    if (error != 0) return error;
-  }
-  conn->message_text = gcn__span(text.data, text.size);
-  int error = gcn__envelope_scan_bytes(
-      text.data, text.size, conn->engine->scrutiny, &conn->message, &utf8);
-  return utf8 ? error : gcn__ws_reject_text(ws, &text);
+  int error = gcn__envelope_scan_bytes(text->data, text->size,
+                                       conn->engine->scrutiny, message, &utf8);
+  return utf8 ? error : gcn__ws_reject_text(conn->stream.wire.ws, text);
 }
 
 void gcn__naming_text(struct gcn__conn* conn,
                       const struct gcn__ws_message* message) {
-  int error = scan(conn, message);
+  struct gcn__ws_message text = *message;
+  int error = 0;
+  if (message->in_place && !acts_at_once(conn)) {
+    error = gcn__ws_keep(conn->stream.wire.ws, &text);
+  }
+  conn->message_text = gcn__span(text.data, text.size);
+  if (error == 0) error = gcn__naming_scan(conn, &text, &conn->message);
+  gcn__naming_take(conn, error);
+}
+
+void gcn__naming_event(const struct gcn__conn* conn,
+                       const struct gcn__envelope* message,
+                       struct gcn__span text, struct gcn__event* event) {
+  *event = (struct gcn__event){
+      .topic = message->topic,
+      .body = message->body,
+      .correlation_id = message->correlation_id,
+      .version = message->version,
+      .message = text,
+      .generation = conn->channel.generation,
+      .connection = conn->connection,
+      .shard = conn->shard,
+  };
+}
+
+void gcn__naming_take(struct gcn__conn* conn, int error) {
   if (error != 0 && error != GCN_EPROTO) {
     gcn__inbound_broken(conn, error);
     return;

@@ -57,13 +57,27 @@ struct gcn__call {
  * carries. */
 struct gcn__line {
   struct gcn__engine* engine;
-  struct gcn__conn* conn; /* NULL: the login line */
+  struct gcn__conn* conn; /* NULL: the login line, or the spare one */
   enum gcn__wire_index index;
-  struct gcn__wire wire;
+  struct gcn__wire wire; /* what is read often comes first in it */
   struct gcn__call call;
   bool awaited;  /* CONNECTING waits for it */
   bool early;    /* opened by guess; nobody relies on it */
+  bool spare;    /* it was kept warm: what dies over it is tried once more */
   bool flushing; /* dropped, last bytes still offered */
+};
+
+/* A connection that is kept for the next stream; nothing is sent over it. */
+struct gcn__spare {
+  struct gcn__line line;
+  struct gcn__url url;     /* its host; without a target */
+  struct gcn__proxy proxy; /* on the way there */
+  bool rises;              /* it is linked, and not up yet */
+  bool up;                 /* ... or is, ... */
+  uint64_t up_ms;          /* ... since then */
+  uint64_t due_ms;         /* when it has to be up, or to go */
+  uint64_t next_ms;        /* the next one is not dialled before */
+  unsigned misses;         /* in a row that did not last */
 };
 
 struct gcn__channel {
@@ -147,6 +161,7 @@ struct gcn__flow {
 /* How long the peer has been a nuisance. */
 struct gcn__patience {
   uint64_t message_due_ms; /* the message in hand has to end; NEVER */
+  uint64_t message_ms;     /* when its front was read; NEVER: there is none */
   uint64_t second_ms;      /* when the second in hand began */
   unsigned control_count;  /* pings and pongs in it */
   unsigned loud_seconds;   /* in a row, with too many of them */
@@ -155,17 +170,26 @@ struct gcn__patience {
 
 /* One connection: a session of the table with its channel and its lines. */
 struct gcn__conn {
+  struct gcn__channel channel;
+
+  /* What each event looks at, side by side: the end of the session, these, and
+   * the front of the line. */
+  struct gcn__session session;
   struct gcn__engine* engine;
   unsigned slot;
   unsigned shard;
+  unsigned inbox_count;
+  bool short_read;     /* the last read emptied the kernel buffer */
+  uint64_t connection; /* number of the open stream */
+  uint64_t garbage_run;
+  struct gcn__patience patience;
+  struct gcn__line stream;
+
+  struct gcn__line api;
   unsigned side; /* of an overlap, for the tally of duplicates */
   bool leaving;  /* retired: goes once it is closed */
-  bool moves;    /* a successor that has to be replaced itself, ... */
-  enum gcn__input move_cause; /* ... because of this */
-  struct gcn__session session;
-  struct gcn__channel channel;
-  struct gcn__line api;
-  struct gcn__line stream;
+  bool moves;    /* it has to be replaced itself once it serves, ... */
+  enum gcn__input move_cause;  /* ... because of this */
   struct gcn__failure failure; /* of the input in flight */
 
   bool waits_token; /* the keeper will tell */
@@ -176,7 +200,8 @@ struct gcn__conn {
   bool wants_audit; /* ... or an audit */
   bool stolen;      /* the service said that topics were taken away */
   bool losing;      /* those that are missing are told, not put again */
-  uint64_t early_due_ms;       /* when an early connection has to be there */
+  uint64_t early_due_ms;       /* when an early connection has to be there, or
+                                  the spare's answer to the upgrade */
   struct gcn__backing backing; /* of the last request for a channel */
   uint64_t used_token; /* generation of the one that was rejected last */
   uint64_t sent_revision;
@@ -189,16 +214,12 @@ struct gcn__conn {
   bool drift_all;        /* ... any of them, not those the audit missed only */
   uint64_t api_idle_ms;  /* when the kept-alive API link goes, or the call in
                             the background is given up */
-  bool short_read;       /* the last read emptied the kernel buffer */
   uint64_t ping_ms;      /* when the last text ping was sent */
   uint64_t answered_ms;  /* ... of those that were answered */
   uint64_t pings;        /* text pings on this stream, less their answers */
   unsigned pongs_missed; /* RFC 6455 pings unanswered in a row */
   uint32_t ping_number;  /* of the last one; an answer repeats it */
-  uint64_t connection;   /* number of the open stream */
   uint64_t lost_ms;      /* when the last stream was lost */
-  uint64_t garbage_run;
-  struct gcn__patience patience;
   char ws_accept[GCN__WS_ACCEPT_SIZE + 1];
   struct gcn__envelope message; /* of the input in flight */
   struct gcn__span message_text;
@@ -207,7 +228,6 @@ struct gcn__conn {
 
   unsigned commands; /* a set of gcn__command, not acted on yet */
   enum gcn__input inbox[GCN__INBOX_SIZE];
-  unsigned inbox_count;
 };
 
 /* One set of topics and who serves it. */
@@ -333,9 +353,35 @@ struct gcn__keeper {
 };
 
 struct gcn__engine {
+  /* What each wake-up of a stream looks at, side by side: the end of the
+   * counters, these, and the front of the settings. */
+  struct gcn__engine_counters counters;
+  /* The only connection, if all but its stream has been asked since the last
+   * fact and had nothing to do; NULL: not known. */
+  struct gcn__conn* calm;
+  /* It was so when the last turn ended, of a stream that is known to go the
+   * short way: until `calm_due_ms`, or what its silence is due for, nothing but
+   * its bytes can change it (calm.c). */
+  bool rested;
+  bool plain;   /* events of the calm one are told without a look around */
+  bool brief;   /* all of this turn went the short way so far */
+  bool drained; /* nothing to do until the next fact */
+  bool paused;
+  bool keys; /* every event is given one */
+  enum gcn__scrutiny scrutiny;
+  uint32_t kept_shards; /* whose next message is copied; a bit for each */
+  unsigned ring_count;
+  uint64_t now_ms;
+  uint64_t calm_due_ms;      /* of all but the calm one's silence */
+  uint64_t trim_ms;          /* when to look for buffers that are not in use */
+  struct gcn__record* tally; /* of the events of the calm one; NULL: none */
+  /* The caller's, for an event that goes there without a wait in the ring;
+   * NULL: it is not to, or has. */
+  struct gcn__effect* given;
+  struct gcn__settings settings;
+
   struct gcn__mem mem;
   struct gcn__log log;
-  struct gcn__settings settings;
   struct gcn__entropy entropy;
   struct gcn__rng rng;
   struct gcn__tls_config* tls;
@@ -353,25 +399,20 @@ struct gcn__engine {
   bool plaintext;
   bool asks_credentials;
   bool asks_token;
-  bool keys; /* every event is given one */
-  enum gcn__scrutiny scrutiny;
   struct gcn__id_choice id_choice;
   const struct gcn__dialect* dialect;
   struct gcn__shape shape; /* stream dialect; its texts are ours */
 
-  uint64_t now_ms;
   enum gcn__desire desire;
-  uint32_t kept_shards; /* whose next message is copied; a bit for each */
-  bool paused;
   uint64_t paused_ms;             /* since when, if paused */
   uint64_t resumed_ms;            /* when the last pause ended */
-  bool drained;                   /* nothing to do until the next fact */
   struct gcn__watch watch;        /* given to every session */
   struct gcn__recorder* recorder; /* NULL: none */
   struct gcn__override override;
 
   struct gcn__keeper keeper;
   struct gcn__line* login_line; /* the keeper's */
+  struct gcn__spare* spare;     /* NULL: none is wanted */
   struct gcn__topics topics;
   struct gcn__planner planner;
   struct gcn__pace* pace;     /* shared with other clients, or our own */
@@ -398,22 +439,12 @@ struct gcn__engine {
   uint64_t replan_ms;     /* a shard could not be opened; NEVER */
   struct gcn__conn* conns[GCN__CONN_COUNT_MAX]; /* NULL: free */
   unsigned conn_end; /* slots from here on are free */
-  /* The only connection, if all but its stream has been asked since the last
-   * fact and had nothing to do; NULL: not known. */
-  struct gcn__conn* calm;
 
   struct gcn__buf missing; /* joined permissions of the verdict in flight */
   struct gcn__buf scratch; /* requests and frames on their way; secret */
-  uint64_t trim_ms;        /* when to look for buffers that are not in use */
-  /* The caller's, for an event that goes there without a wait in the ring;
-   * NULL: it is not to, or has. */
-  struct gcn__effect* given;
   struct gcn__effect* ring;
   unsigned ring_size;
   unsigned ring_begin;
-  unsigned ring_count;
-
-  struct gcn__engine_counters counters;
 };
 
 #endif

@@ -24,6 +24,7 @@ enum {
 void gcn__patience_begin(struct gcn__conn* conn) {
   unsigned oversize_run = conn->patience.oversize_run;
   conn->patience = (struct gcn__patience){.message_due_ms = GCN__NEVER,
+                                          .message_ms = GCN__NEVER,
                                           .oversize_run = oversize_run};
 }
 
@@ -42,9 +43,13 @@ static void give_up(struct gcn__conn* conn) {
 void gcn__patience_read(struct gcn__conn* conn, bool message_ended) {
   struct gcn__patience* patience = &conn->patience;
   bool partial = gcn__ws_partial(conn->stream.wire.ws);
-  if (message_ended || !partial) patience->message_due_ms = GCN__NEVER;
+  if (message_ended || !partial) {
+    patience->message_due_ms = GCN__NEVER;
+    patience->message_ms = GCN__NEVER;
+  }
   if (!partial || patience->message_due_ms != GCN__NEVER) return;
   patience->message_due_ms = gcn__time_add(conn->engine->now_ms, MESSAGE_MS);
+  patience->message_ms = conn->engine->now_ms;
 }
 
 /* Counted by the second: loud are those with more frames than are allowed, and

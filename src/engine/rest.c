@@ -40,6 +40,7 @@ static void trim_all(struct gcn__engine* engine) {
   trim(&engine->scratch, SMALL_SIZE);
   trim(&engine->missing, 0);
   trim_wire(&engine->keeper.line.wire);
+  if (engine->spare != NULL) trim_wire(&engine->spare->line.wire);
   unsigned slot = 0;
   struct gcn__conn* conn;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {

@@ -56,8 +56,9 @@ void gcn__shard_tell_gap(struct gcn__conn* conn, const struct gcn__gap* gap) {
 void gcn__shard_rotate(struct gcn__conn* conn, enum gcn__input cause) {
   struct gcn__engine* engine = conn->engine;
   struct gcn__shard* shard = gcn__shard_of(conn);
-  if (!gcn__shard_leads(conn)) {
-    conn->moves = true; /* once it has taken over */
+  bool early = cause == GCN__INPUT_MOVING && !gcn__conn_streams(conn);
+  if (!gcn__shard_leads(conn) || early) {
+    conn->moves = true; /* once it has taken over, or streams */
     conn->move_cause = cause;
     return;
   }

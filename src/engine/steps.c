@@ -64,10 +64,10 @@ static void dial(struct gcn__conn* conn) {
     if (conn->failure.error != 0) return;
     gcn__steps_await(&conn->api);
   }
-  if (conn->channel.known) {
-    gcn__steps_await(&conn->stream);
-  } else {
+  if (!conn->channel.known) {
     gcn__early_dial(conn);
+  } else if (!conn->confirmed || !gcn__spare_take(conn)) {
+    gcn__steps_await(&conn->stream);
   }
 }
 
@@ -289,17 +289,9 @@ static bool more(struct gcn__conn* conn) {
 }
 
 static struct gcn__event event(const struct gcn__conn* conn) {
-  const struct gcn__envelope* message = &conn->message;
-  return (struct gcn__event){
-      .topic = message->topic,
-      .body = message->body,
-      .correlation_id = message->correlation_id,
-      .version = message->version,
-      .message = conn->message_text,
-      .generation = conn->channel.generation,
-      .connection = conn->connection,
-      .shard = conn->shard,
-  };
+  struct gcn__event event;
+  gcn__naming_event(conn, &conn->message, conn->message_text, &event);
+  return event;
 }
 
 /* The service repeats nothing; but right after a restart what another process

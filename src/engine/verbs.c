@@ -196,10 +196,12 @@ static void log_state(const struct gcn__conn* conn, enum gcn__input input,
   gcn__failure_log(&engine->log, "failure", &conn->failure);
 }
 
-static void note_loss(struct gcn__conn* conn, const struct gcn__step* step) {
+static void note_loss(struct gcn__conn* conn, enum gcn__input input,
+                      const struct gcn__step* step) {
   bool was = step->from == GCN__STATE_STREAMING;
   if (was && step->to != GCN__STATE_STREAMING) {
     conn->lost_ms = conn->session.proof_ms;
+    gcn__spare_judge(conn, input);
   }
 }
 
@@ -218,7 +220,7 @@ void gcn__conn_perform(struct gcn__conn* conn, enum gcn__input input,
                        const struct gcn__step* step) {
   uint32_t verbs = step->verbs;
   const struct gcn__dialect* dialect = conn->engine->dialect;
-  note_loss(conn, step);
+  note_loss(conn, input, step);
   if (gcn__input_origin(input) == GCN__ORIGIN_TIMER) note_slow_host(conn);
   if (verbs & GCN__VERB_DROP) do_drop(conn, input);
   if (verbs & GCN__VERB_REJECT) do_reject(conn, input);

@@ -75,6 +75,16 @@ void gcn__wire_deinit(struct gcn__wire* wire) {
   gcn__buf_deinit(&wire->out);
 }
 
+void gcn__wire_move(struct gcn__wire* from, struct gcn__wire* to) {
+  GCN__ASSERT(to->phase == GCN__WIRE_ABSENT);
+  GCN__ASSERT(from->http == NULL && from->ws == NULL && from->tunnel == NULL);
+  gcn__wire_deinit(to);
+  *to = *from;
+  to->proxy = NULL;
+  if (to->tls != NULL) gcn__tls_redirect(to->tls, &to->out);
+  gcn__wire_init(from, to->kept.mem, to->spares);
+}
+
 void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url) {
   gcn__wire_aim_via(wire, url, NULL);
 }
@@ -172,6 +182,7 @@ int gcn__wire_tunnel(struct gcn__wire* wire, const struct gcn__mem* mem,
  * because kept and borrowed bytes are two pieces. */
 static int decrypt(struct gcn__wire* wire) {
   for (;;) {
+    if (raw_bytes(wire).size == 0 && gcn__tls_dry(wire->tls)) return 0;
     if (!lend_plain(wire)) return GCN__ENOMEM;
     size_t room = GCN__WIRE_PLAIN_SIZE - gcn__buf_size(&wire->plain);
     char* to = gcn__buf_reserve(&wire->plain, room);

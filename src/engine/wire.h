@@ -30,42 +30,45 @@ enum gcn__wire_phase {
 };
 
 enum {
-  /* What one turn may leave unread: a read of 64 KiB and a TLS record. */
+  /* What may be left unread: a read of 128 KiB, given in two pieces, and a TLS
+   * record. */
   GCN__WIRE_KEPT_SIZE_MAX = 256 * 1024,
   GCN__WIRE_PLAIN_SIZE = 16 * 1024,
   GCN__WIRE_OUT_SIZE_MAX = 4 * 1024 * 1024,
 };
 
+/* What each read looks at comes first. */
 struct gcn__wire {
+  uint64_t read_ms; /* when the oldest unread bytes were read */
   enum gcn__wire_phase phase;
-  bool attached; /* the driver has, or is opening, a link for it */
-  bool reused;   /* it was idle: an answer has come over it, or it was early */
-  bool cut;      /* bytes of it are lost: it is of no use any more */
-  bool ended;    /* the link is gone; what came before is still read */
+  bool attached;      /* the driver has, or is opening, a link for it */
+  bool cut;           /* bytes of it are lost: it is of no use any more */
+  bool ended;         /* the link is gone; what came before is still read */
+  bool close_written; /* the last frame of ours */
+  bool pong_pending;  /* one is in `out` */
+  /* The answer to the newest ping, which is all that RFC 6455 §5.5.3 asks for.
+   * It waits in `pong` for its turn, so that no flood of pings can fill
+   * `out`. */
+  bool pong_due;
+  bool reused; /* it was idle: an answer has come over it, or it was early */
+  bool secure;
+  struct gcn__tls* tls;
+  struct gcn__ws* ws;
+  struct gcn__spares* spares;
+  struct gcn__span borrowed; /* the driver's bytes, this turn only */
+  size_t held_size; /* at the front of `plain`: a frame that is not whole */
+  /* Decrypted, not read yet, or the front of a frame; in a spare block. */
+  struct gcn__buf plain;
+  struct gcn__buf kept; /* earlier bytes not read yet */
+  struct gcn__buf out;  /* to be sent */
+  struct gcn__http* http;
+  struct gcn__tunnel* tunnel;     /* while it is being opened */
+  const struct gcn__proxy* proxy; /* NULL: none */
   int end_error;
   enum gcn__layer end_layer;
   char* end_text; /* why it is gone; NULL: that is not known */
   char host[GCN__HOST_SIZE_MAX + 1];
   uint16_t port;
-  bool secure;
-  const struct gcn__proxy* proxy; /* NULL: none */
-  struct gcn__tunnel* tunnel;     /* while it is being opened */
-  struct gcn__tls* tls;
-  struct gcn__http* http;
-  struct gcn__ws* ws;
-  struct gcn__span borrowed; /* the driver's bytes, this turn only */
-  struct gcn__buf kept;      /* earlier bytes not read yet */
-  /* Decrypted, not read yet, or the front of a frame; in a spare block. */
-  struct gcn__buf plain;
-  size_t held_size; /* at the front of it: a frame that is not whole */
-  struct gcn__spares* spares;
-  struct gcn__buf out; /* to be sent */
-  uint64_t read_ms;    /* when the oldest unread bytes were read */
-  bool close_written;  /* the last frame of ours */
-  bool pong_pending;   /* one is in `out` */
-  /* The answer to the newest ping, which is all that RFC 6455 §5.5.3 asks for.
-   * It waits here for its turn, so that no flood of pings can fill `out`. */
-  bool pong_due;
   size_t pong_size;
   char pong[GCN__WS_CONTROL_SIZE_MAX];
 };
@@ -83,6 +86,9 @@ void gcn__wire_deinit(struct gcn__wire* wire);
 /* Forgets the connection and everything of it; `out` stays for one last
  * write. */
 void gcn__wire_reset(struct gcn__wire* wire);
+/* The connection goes on in `to`, which has none; `from` has none then.  It has
+ * no reader yet.  What a proxy is on the way is `to`'s to say. */
+void gcn__wire_move(struct gcn__wire* from, struct gcn__wire* to);
 /* Names the peer of the next connection. */
 void gcn__wire_aim(struct gcn__wire* wire, const struct gcn__url* url);
 /* The same through a proxy, which outlives the connection; NULL, or one of

@@ -25,6 +25,7 @@ enum { GCN__DIAL_STEP_MS = 250 };
 struct gcn__dial;
 
 struct gcn__attempt {
+  void* owner; /* of whoever took it, for call-backs of the handle */
   union {
     uv_handle_t handle;
     uv_stream_t stream;
@@ -36,7 +37,6 @@ struct gcn__attempt {
   const struct gcn__mem* mem;
   void (*released)(void* ctx); /* if it is detached */
   void* ctx;
-  void* owner; /* of whoever took it, for call-backs of the handle */
   size_t index;
   bool open;        /* the handle is initialised and not closed */
   unsigned refused; /* socket options that the system did not take */

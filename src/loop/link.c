@@ -25,26 +25,28 @@ enum {
   TEXT_SIZE = 160,
 };
 
+/* What reading and writing look at comes first, in one line of the cache. */
 struct gcn__link {
+  const struct gcn__link_listener* listener;
+  void* owner;                    /* NULL: mute */
+  struct gcn__attempt* up;        /* the connection; NULL while dialling */
+  struct gcn__approach* approach; /* NULL: `up` is made for good */
+  int fd;                         /* of the connection */
+  int write_error; /* the first one; nothing is written any more */
+  enum gcn__wire_index wire;
+  bool referenced;
+  bool reading;
+  bool waiting; /* for writability */
+
   struct gcn__list entry;
   const struct gcn__mem* mem;
   uv_loop_t* loop;
-  const struct gcn__link_listener* listener;
-  void* owner; /* NULL: mute */
   void (*gone)(void* keeper);
   void* keeper;
-  enum gcn__wire_index wire;
   unsigned reference_count;
-  bool referenced;
-  bool reading;
-  bool waiting;            /* for writability */
-  int write_error;         /* the first one; nothing is written any more */
-  uint64_t broken_ms;      /* when write_error is told, if reading tells none */
-  struct gcn__attempt* up; /* the connection; NULL while dialling */
-  int fd;                  /* of the connection */
-  uv_poll_t poll;          /* waits for writability on `poll_fd` */
-  int poll_fd;             /* a dup: libuv itself watches `fd`; or -1 */
-  struct gcn__approach* approach; /* NULL: `up` is made for good */
+  uint64_t broken_ms; /* when write_error is told, if reading tells none */
+  int poll_fd;        /* a dup: libuv itself watches `fd`; or -1 */
+  uv_poll_t poll;     /* waits for writability on `poll_fd` */
 };
 
 static void acquire(void* ctx) {
@@ -159,6 +161,7 @@ static void set_up_approach(struct gcn__link* link,
   approach->api = options->resolver;
   approach->hosts = options->hosts;
   approach->permits = options->permits;
+  approach->permit.patient = options->patient;
   approach->connector = options->connector;
   approach->dns_ms = options->dns_ms;
   approach->connect_ms = options->connect_ms;
@@ -362,6 +365,10 @@ void gcn__link_ref(struct gcn__link* link, bool referenced) {
 
 enum gcn__wire_index gcn__link_wire(const struct gcn__link* link) {
   return link->wire;
+}
+
+void gcn__link_rename(struct gcn__link* link, enum gcn__wire_index wire) {
+  link->wire = wire;
 }
 
 bool gcn__link_connected(const struct gcn__link* link) {

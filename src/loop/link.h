@@ -68,6 +68,7 @@ struct gcn__link_options {
    * interest in it: until it was dropped or has ended. */
   struct gcn__hosts* hosts;         /* NULL: a look-up of its own, no cache */
   struct gcn__permits* permits;     /* NULL: dials at once */
+  bool patient;                     /* ... behind all who are not */
   struct gcn__connector* connector; /* NULL: resolves and dials itself */
   uint64_t dns_ms;     /* for the look-up; 0: no deadline of the link's own */
   uint64_t connect_ms; /* for the race, or the connector; 0 likewise */
@@ -99,6 +100,8 @@ uint64_t gcn__link_deadline(const struct gcn__link* link);
 void gcn__link_woken(struct gcn__link* link, uint64_t now_ms);
 void gcn__link_ref(struct gcn__link* link, bool referenced);
 enum gcn__wire_index gcn__link_wire(const struct gcn__link* link);
+/* The owner has another name for it now. */
+void gcn__link_rename(struct gcn__link* link, enum gcn__wire_index wire);
 bool gcn__link_connected(const struct gcn__link* link);
 /* How many socket options the system refused for the connection. */
 unsigned gcn__link_refused_options(const struct gcn__link* link);

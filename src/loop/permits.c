@@ -13,6 +13,7 @@ struct gcn__permits {
   size_t count;
   size_t free_count; /* 0 while somebody waits */
   struct gcn__list line;
+  struct gcn__list patient; /* likewise, served after it */
 };
 
 struct gcn__permits* gcn__permits_new(const struct gcn__mem* mem,
@@ -25,6 +26,7 @@ struct gcn__permits* gcn__permits_new(const struct gcn__mem* mem,
   permits->count = count;
   permits->free_count = count;
   gcn__list_init(&permits->line);
+  gcn__list_init(&permits->patient);
   return permits;
 }
 
@@ -51,7 +53,8 @@ bool gcn__permit_take(struct gcn__permits* permits,
     return true;
   }
   permit->state = GCN__PERMIT_AWAITED;
-  gcn__list_append(&permits->line, &permit->entry);
+  struct gcn__list* line = permit->patient ? &permits->patient : &permits->line;
+  gcn__list_append(line, &permit->entry);
   return false;
 }
 
@@ -66,12 +69,14 @@ static bool clear(struct gcn__permit* permit) {
 void gcn__permit_return(struct gcn__permit* permit) {
   if (!clear(permit)) return;
   struct gcn__permits* permits = permit->permits;
-  if (gcn__list_empty(&permits->line)) {
+  struct gcn__list* line = &permits->line;
+  if (gcn__list_empty(line)) line = &permits->patient;
+  if (gcn__list_empty(line)) {
     permits->free_count++;
     return;
   }
   struct gcn__permit* next =
-      GCN__CONTAINER_OF(permits->line.next, struct gcn__permit, entry);
+      GCN__CONTAINER_OF(line->next, struct gcn__permit, entry);
   gcn__list_remove(&next->entry);
   next->state = GCN__PERMIT_HELD;
   next->ready(next->ctx);

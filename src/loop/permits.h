@@ -3,8 +3,9 @@
  * How many connections may be in the making at the same time.
  *
  * A counted pool that the clients of one loop share: who finds none left waits
- * in line and is served in the order of coming.  It knows nothing of what the
- * permits are for, and nothing is free while somebody waits.
+ * in line and is served in the order of coming, who is patient behind all who
+ * are not.  It knows nothing of what the permits are for, and nothing is free
+ * while somebody waits.
  */
 #ifndef GCN_LOOP_PERMITS_H
 #define GCN_LOOP_PERMITS_H
@@ -22,12 +23,13 @@ enum gcn__permit_state {
   GCN__PERMIT_HELD
 };
 
-/* All-zero but for the first two members to begin with. */
+/* All-zero but for the first three members to begin with. */
 struct gcn__permit {
   /* It is HELD now.  Comes from inside of somebody else's gcn__permit_return,
    * so it may note this and no more. */
   void (*ready)(void* ctx);
   void* ctx;
+  bool patient;
 
   enum gcn__permit_state state;
   struct gcn__permits* permits;

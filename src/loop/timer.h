@@ -15,11 +15,11 @@
 #include <uv.h>
 
 struct gcn__alarm {
-  uv_timer_t handle;
   uint64_t due_ms; /* GCN__NEVER: not armed */
   /* `late_ms`: how long after its time the loop came to it. */
   void (*fired)(void* ctx, uint64_t late_ms);
   void* ctx;
+  uv_timer_t handle;
 };
 
 void gcn__alarm_init(struct gcn__alarm* alarm, uv_loop_t* loop,

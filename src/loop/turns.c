@@ -12,6 +12,8 @@
 #include "base/assert.h"
 #include "base/err.h"
 
+enum { DEAR_FADES = 16 }; /* by this part in each turn of the loop */
+
 struct gcn__turns {
   struct gcn__mem mem;
   uint64_t (*clock)(void);
@@ -28,8 +30,10 @@ struct gcn__turns {
   size_t line_length;
   bool serving;
   uint64_t number;
+  uint64_t put_off;  /* the turn since which nobody in it was served; or 0 */
   uint64_t begun_ns; /* 0: nobody has worked in this turn */
   uint64_t seen_ns;  /* the clock at the last look */
+  uint64_t dear_ns;  /* what the dearest step took lately */
   bool over;
 
   uv_mutex_t lock;
@@ -66,6 +70,31 @@ static void leave_line(struct gcn__turns* turns, struct gcn__turn* turn) {
   gcn__list_remove(&turn->entry);
 }
 
+/* Whether one more may begin.  A step can't be cut short, so there has to be
+ * time for a dear one: else a turn would be as long as the budget and a
+ * handshake on top.  The first of a turn always may. */
+static bool has_room(struct gcn__turns* turns) {
+  if (gcn__turns_look(turns, NULL)) return false;
+  if (turns->begun_ns == 0) return true;
+  uint64_t end_ns = turns->begun_ns + GCN__TURNS_BUDGET_NS;
+  return turns->seen_ns + turns->dear_ns <= end_ns;
+}
+
+/* Work outside of the line must not keep it back turn after turn. */
+static bool may_serve(struct gcn__turns* turns) {
+  if (has_room(turns)) return true;
+  bool waited = turns->put_off != 0 && turns->put_off != turns->number;
+  return waited && !turns->over;
+}
+
+static void note_served(struct gcn__turns* turns, size_t count) {
+  if (count > 0 || turns->line_length == 0) {
+    turns->put_off = 0;
+  } else if (turns->put_off == 0) {
+    turns->put_off = turns->number;
+  }
+}
+
 static void serve_first(struct gcn__turns* turns) {
   struct gcn__turn* turn =
       GCN__CONTAINER_OF(turns->line.next, struct gcn__turn, entry);
@@ -77,13 +106,16 @@ static void serve_first(struct gcn__turns* turns) {
 /* Each one once, as far as the budget goes.  The last one may leave, after
  * which the handles are closing: there is no line then. */
 static void serve_line(struct gcn__turns* turns) {
-  size_t count = turns->line_length;
+  size_t most = turns->line_length;
+  size_t count = 0;
   turns->serving = true;
-  while (count > 0 && turns->line_length > 0 && !gcn__turns_look(turns, NULL)) {
+  while (count < most && turns->line_length > 0 && may_serve(turns)) {
+    turns->put_off = 0;
     serve_first(turns);
-    count--;
+    count++;
   }
   turns->serving = false;
+  note_served(turns, count);
   if (turns->line_length == 0) {
     uv_idle_stop(&turns->idle);
   } else {
@@ -100,6 +132,7 @@ static void on_prepare(uv_prepare_t* prepare) {
   turns->number++;
   turns->begun_ns = 0;
   turns->over = false;
+  turns->dear_ns -= turns->dear_ns / DEAR_FADES;
 }
 
 static void join_line(struct gcn__turns* turns, struct gcn__turn* turn) {
@@ -193,7 +226,7 @@ void gcn__turns_ref(struct gcn__turns* turns, struct gcn__turn* turn,
 }
 
 bool gcn__turns_free(struct gcn__turns* turns) {
-  return turns->line_length == 0 && !gcn__turns_look(turns, NULL);
+  return turns->line_length == 0 && has_room(turns);
 }
 
 void gcn__turns_begin(struct gcn__turns* turns) {
@@ -201,12 +234,22 @@ void gcn__turns_begin(struct gcn__turns* turns) {
   turns->begun_ns = turns->seen_ns = turns->clock();
 }
 
+/* One that takes all of a turn says no more than that, however long the host
+ * was at work meanwhile. */
+static void note_step(struct gcn__turns* turns, uint64_t step_ns) {
+  uint64_t most_ns = GCN__TURNS_BUDGET_NS;
+  uint64_t dear_ns = step_ns < most_ns ? step_ns : most_ns;
+  if (dear_ns > turns->dear_ns) turns->dear_ns = dear_ns;
+}
+
 bool gcn__turns_look(struct gcn__turns* turns, uint64_t* passed_ns) {
   if (passed_ns != NULL) *passed_ns = 0;
   if (turns->begun_ns == 0 || turns->over) return turns->over;
   uint64_t now_ns = turns->clock();
-  if (passed_ns != NULL) *passed_ns = now_ns - turns->seen_ns;
+  uint64_t step_ns = now_ns - turns->seen_ns;
+  if (passed_ns != NULL) *passed_ns = step_ns;
   turns->seen_ns = now_ns;
+  note_step(turns, step_ns);
   turns->over = now_ns - turns->begun_ns >= GCN__TURNS_BUDGET_NS;
   return turns->over;
 }

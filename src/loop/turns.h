@@ -5,9 +5,10 @@
  * In one turn of the loop all of them have one budget of time.  Who has
  * something to do when it is spent, or while somebody waits already, waits in
  * line; the line is served in the order of coming, as far as the budget of the
- * next turn goes, and so on.  So a turn is as long as the budget and the one
- * step that was begun before it was spent, however many there are, and nobody
- * is passed over.
+ * next turn goes, and so on.  A step can't be cut short, so nobody begins but
+ * the first of a turn when there is less left than a dear step took lately.  So
+ * a turn is as long as the budget, or as one step, however many there are, and
+ * nobody is passed over.
  *
  * All of them are woken by one uv_async_t, because libuv looks at every async
  * handle of a loop whenever one of them was sent to.  It, a uv_idle_t and a
@@ -70,7 +71,7 @@ bool gcn__turns_free(struct gcn__turns* turns);
 void gcn__turns_begin(struct gcn__turns* turns);
 /* Looks at the clock: whether the budget of this turn is spent.  `passed_ns`
  * (may be NULL): how long it took since the last look, or since the work of
- * this turn began. */
+ * this turn began: a step, so looks are needed between steps. */
 bool gcn__turns_look(struct gcn__turns* turns, uint64_t* passed_ns);
 /* What the last look said. */
 bool gcn__turns_over(const struct gcn__turns* turns);

@@ -61,7 +61,10 @@ static int do_stats(struct gcn__jsclient* client, void* arg) {
   X("fullAge", full_age)                                                       \
   X("saves", saves)                                                            \
   X("savesFailed", saves_failed)                                               \
-  X("saveAge", save_age)
+  X("saveAge", save_age)                                                       \
+  X("spares", spares)                                                          \
+  X("sparesUsed", spares_used)                                                 \
+  X("sparesLost", spares_lost)
 
 napi_value gcn__method_stats(napi_env env, napi_callback_info info) {
   struct gcn__method_call call;

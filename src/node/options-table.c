@@ -100,6 +100,7 @@ static const struct gcn__option rows[] = {
     COUNT("connectionCountMax", connection_count_max),
     COUNT("connectionNamesMax", connection_names_max),
     COUNT("staggerMs", stagger_ms),
+    COUNT("spareMs", spare_ms),
     FLAG("noCombining", no_combining),
     COUNT("dnsMs", dns_ms),
     COUNT("dnsCacheMs", dns_cache_ms),

@@ -157,6 +157,7 @@ static void slow_down(struct world* world, struct gcn__settings* settings) {
 static void choose_settings(struct world* world,
                             struct gcn__settings* settings) {
   slow_down(world, settings);
+  if (world->plan.spare) settings->spare_ms = WORLD_SPARE_MS;
   settings->channel_keeps = world->seed % 5 == 0;
   if (knows(world, WORLD_CROWDS)) {
     settings->shard_names_target = 4;

@@ -34,6 +34,7 @@ static void check_count(struct world* world) {
     if (conn->leaving) leaving++;
   }
   size_t most = gcn__engine_shard_count(world->engine) + 1 + leaving;
+  if (world->engine->spare != NULL) most++;
   unsigned count = stream_count(world) + 1;
   rule_count(19);
   if (count > most) {

@@ -22,9 +22,9 @@ uint64_t lives_from_environment(const char* name, uint64_t otherwise) {
 
 bool lives_chosen(void) {
   static const char* const all[] = {
-      "GCN_DST_SEED",   "GCN_DST_FIRST",  "GCN_DST_DAYS",     "GCN_DST_CALM",
-      "GCN_DST_DRIFT",  "GCN_DST_RESETS", "GCN_DST_MANNERS",  "GCN_DST_STREAM",
-      "GCN_DST_EXPIRY", "GCN_DST_SCRIPT", "GCN_DST_IMPATIENT"};
+      "GCN_DST_SEED",   "GCN_DST_FIRST",  "GCN_DST_DAYS",      "GCN_DST_CALM",
+      "GCN_DST_DRIFT",  "GCN_DST_RESETS", "GCN_DST_MANNERS",   "GCN_DST_STREAM",
+      "GCN_DST_EXPIRY", "GCN_DST_SCRIPT", "GCN_DST_IMPATIENT", "GCN_DST_SPARE"};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
     if (getenv(all[i]) != NULL) return true;
   }
@@ -116,6 +116,7 @@ void lives_live_chosen(void) {
       .resets = lives_from_environment("GCN_DST_RESETS", 0) != 0,
       .manners = lives_from_environment("GCN_DST_MANNERS", 0) != 0,
       .impatient = lives_from_environment("GCN_DST_IMPATIENT", 0) != 0,
+      .spare = lives_from_environment("GCN_DST_SPARE", 0) != 0,
       .stream = lives_from_environment("GCN_DST_STREAM", 0) != 0 || expiry,
       .expiry = expiry,
   };

@@ -13,6 +13,7 @@
  *   GCN_DST_MANNERS=1         one 429 or one long outage, judged by the service
  *   GCN_DST_DRIFT=1           topics that vanish from channels only
  *   GCN_DST_IMPATIENT=1       a close in the middle of it, and cut short
+ *   GCN_DST_SPARE=1           a connection is kept warm beside the streams
  *   GCN_DST_STREAM=1          the stream dialect
  *   GCN_DST_EXPIRY=1          ... with tokens of 30 s and resets, nothing else
  *

@@ -139,6 +139,18 @@ void network_drop(struct world* world, enum gcn__wire_index wire, bool abort) {
   if (abort || !link->connected) end_link(world, link);
 }
 
+void network_move(struct world* world, enum gcn__wire_index from,
+                  enum gcn__wire_index to) {
+  struct link* link = network_link(world, from);
+  if (link == NULL || network_link(world, to) != NULL) {
+    world_break(world, "MOVE of no link, or to a wire that has one");
+    return;
+  }
+  link->wire = to;
+  world->wires[to] = (struct wire_view){0};
+  if (world->flow != NULL) flow_open(world, to);
+}
+
 static uint64_t arrival(struct world* world, struct link* link,
                         uint64_t* free_ms) {
   uint64_t due_ms = world->now_ms + link->latency_ms;

@@ -147,6 +147,7 @@ static void print_plan(const struct world_plan* plan, FILE* out) {
   if (plan->stream) fprintf(out, " stream");
   if (plan->expiry) fprintf(out, " expiry");
   if (plan->planted) fprintf(out, " planted");
+  if (plan->spare) fprintf(out, " spare");
   fprintf(out, " days=%" PRIu64 "\n", plan->days);
 }
 
@@ -172,6 +173,7 @@ static bool read_plan(const char* line, struct world_plan* plan) {
       .stream = strstr(line, " stream") != NULL,
       .expiry = strstr(line, " expiry") != NULL,
       .planted = strstr(line, " planted") != NULL,
+      .spare = strstr(line, " spare") != NULL,
       .days = strtoull(days + 5, NULL, 10),
   };
   return true;

@@ -28,6 +28,7 @@ static void choose_settings(struct world* world) {
   struct gcn__settings* settings = &world->flow->settings;
   *settings = GCN__SETTINGS_DEFAULT;
   settings->shard_count_max = WORLD_SHARDS;
+  if (world->plan.spare) settings->spare_ms = WORLD_SPARE_MS;
   if (flow_knows(world, WORLD_CROWDS) && world->seed % 2 == 0) {
     settings->shard_names_target = 4;
     settings->shard_names_max = 5;

@@ -10,6 +10,7 @@
 enum {
   STREAM_SEEDS = 1000,
   EXPIRY_SEEDS = 200,
+  SPARE_SEEDS = 100,
   EXPIRY_DAYS = 1,
   EXPIRY_LONG_SEEDS = 2,
   REPLAYS = 40,
@@ -64,6 +65,15 @@ static void tokens_of_30_s_and_resets_for_days(void** state) {
   lives_live(&plan, "GCN_DST_EXPIRY=1 GCN_DST_DAYS=1 ", 1, EXPIRY_LONG_SEEDS);
 }
 
+static void spares_break_nothing(void** state) {
+  (void)state;
+  const struct world_plan plan = {.stream = true, .spare = true};
+  if (lives_chosen()) return;
+  world_spares_used = 0;
+  lives_live(&plan, "GCN_DST_STREAM=1 GCN_DST_SPARE=1 ", 1, SPARE_SEEDS);
+  assert_true(world_spares_used > SPARE_SEEDS);
+}
+
 static void same_seed_same_life(void** state) {
   (void)state;
   const struct world_plan plan = {.stream = true};
@@ -87,10 +97,11 @@ int main(void) {
       cmocka_unit_test(all_faults_and_most_pairs_of_them_were_met),
       cmocka_unit_test(tokens_of_30_s_and_resets_for_10_minutes),
       cmocka_unit_test(tokens_of_30_s_and_resets_for_days),
+      cmocka_unit_test(spares_break_nothing),
       cmocka_unit_test(same_seed_same_life),
       cmocka_unit_test(a_checkpoint_is_unreadable_in_every_state),
   };
-  size_t count = 6;
+  size_t count = 7;
 #define RULE_CASE(number, text) lives_begin(&tests[count++], number, text);
   RULES(RULE_CASE)
 #undef RULE_CASE

@@ -10,10 +10,12 @@
 enum {
   SEEDS = 2000,
   CALM_SEEDS = 300,
+  CALM_ANNOUNCED_SEED = 700059,
   DRIFT_SEEDS = 100,
   RESET_SEEDS = 20,
   MANNERS_SEEDS = 40,
   IMPATIENT_SEEDS = 300,
+  SPARE_SEEDS = 200,
   REPLAYS = 40,
 };
 
@@ -65,11 +67,14 @@ static void all_faults_and_most_pairs_of_them_were_met(void** state) {
   if (!lives_chosen()) lives_check_faults(false);
 }
 
-/* FAULTS I4: where nothing can be lost nothing is lost, and nothing is told. */
+/* FAULTS I4: where nothing can be lost nothing is lost, and nothing is told.
+ * In the last life an end is announced to a successor on its way. */
 static void planned_rotations_lose_nothing(void** state) {
   (void)state;
   const struct world_plan plan = {.calm = true};
-  if (!lives_chosen()) lives_live(&plan, "GCN_DST_CALM=1 ", 1, CALM_SEEDS);
+  if (lives_chosen()) return;
+  lives_live(&plan, "GCN_DST_CALM=1 ", 1, CALM_SEEDS);
+  lives_live(&plan, "GCN_DST_CALM=1 ", CALM_ANNOUNCED_SEED, 1);
 }
 
 /* What an audit finds missing lies inside a gap of those topics. */
@@ -99,6 +104,21 @@ static void a_close_that_is_cut_short_is_over_in_time(void** state) {
   const struct world_plan plan = {.impatient = true};
   if (lives_chosen()) return;
   lives_live(&plan, "GCN_DST_IMPATIENT=1 ", 1, IMPATIENT_SEEDS);
+}
+
+/* All promises hold with a spare connection, too, and it is of use. */
+static void spares_break_nothing(void** state) {
+  (void)state;
+  const struct world_plan plan = {.spare = true};
+  const struct world_plan calm = {.spare = true, .calm = true};
+  const struct world_plan resets = {.spare = true, .resets = true};
+  if (lives_chosen()) return;
+  world_spares_used = 0;
+  lives_live(&plan, "GCN_DST_SPARE=1 ", 1, SPARE_SEEDS);
+  lives_live(&calm, "GCN_DST_SPARE=1 GCN_DST_CALM=1 ", 1, REPLAYS);
+  lives_live(&resets, "GCN_DST_SPARE=1 GCN_DST_RESETS=1 ", 1, RESET_SEEDS);
+  lives_live_twice(&plan, REPLAYS);
+  assert_true(world_spares_used > SPARE_SEEDS);
 }
 
 static void same_seed_same_life(void** state) {
@@ -147,11 +167,12 @@ int main(void) {
       cmocka_unit_test(a_plain_reset_costs_no_call),
       cmocka_unit_test(the_service_sees_good_manners),
       cmocka_unit_test(a_close_that_is_cut_short_is_over_in_time),
+      cmocka_unit_test(spares_break_nothing),
       cmocka_unit_test(same_seed_same_life),
       cmocka_unit_test(how_bytes_are_cut_changes_nothing),
       cmocka_unit_test(every_cell_is_reached),
   };
-  size_t count = 10;
+  size_t count = 11;
 #define RULE_CASE(number, text) lives_begin(&tests[count++], number, text);
   RULES(RULE_CASE)
 #undef RULE_CASE

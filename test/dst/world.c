@@ -18,6 +18,7 @@ enum {
 };
 
 uint32_t world_cells[GCN__STATE_COUNT][GCN__INPUT_COUNT];
+uint64_t world_spares_used;
 const struct world_plan world_plan_default = {0};
 
 void world_break(struct world* world, const char* format, ...) {
@@ -66,7 +67,7 @@ uint64_t world_hash(struct gcn__span bytes) {
 
 struct gcn__conn* world_conn(const struct world* world,
                              enum gcn__wire_index wire) {
-  if (wire == GCN__WIRE_LOGIN) return NULL;
+  if (wire == GCN__WIRE_LOGIN || wire == GCN__WIRE_SPARE) return NULL;
   return world->engine->conns[((unsigned)wire - 1) / 2];
 }
 
@@ -101,12 +102,19 @@ static void drop_wire(struct world* world, const struct gcn__effect* effect) {
   network_drop(world, effect->wire, effect->abort);
 }
 
+static void move_wire(struct world* world, const struct gcn__effect* effect) {
+  world_say(world, "the spare is wire %d", (int)effect->wire);
+  mix(world, effect->wire);
+  network_move(world, GCN__WIRE_SPARE, effect->wire);
+}
+
 static void perform(struct world* world, const struct gcn__effect* effect) {
   mix(world, world->now_ms);
   mix(world, effect->kind);
   switch (effect->kind) {
   case GCN__EFFECT_OPEN: open_wire(world, effect); return;
   case GCN__EFFECT_DROP: drop_wire(world, effect); return;
+  case GCN__EFFECT_MOVE: move_wire(world, effect); return;
   case GCN__EFFECT_STATE:
     mix(world, effect->transition.to);
     mix(world, effect->transition.input);
@@ -328,6 +336,9 @@ int world_run(struct world* world, const struct world_plan* plan, uint64_t seed,
     world_break(world, "birth failed");
   } else {
     live(world);
+  }
+  if (world->engine != NULL) {
+    world_spares_used += gcn__engine_counters(world->engine)->spares_used;
   }
   mix(world, world->sent_count);
   mix(world, world->client_sequence);

@@ -34,6 +34,7 @@ enum {
   WORLD_STREAMS_MAX = 64,
   WORLD_ANSWER_SIZE = 1024,
   WORLD_SECRET_SIZE = 40,
+  WORLD_SPARE_MS = 5000,
   WORLD_REST_MAX = 300, /* requests in a minute, of all tokens together */
 };
 
@@ -72,6 +73,7 @@ struct world_plan {
   bool expiry;    /* ... tokens of 30 s and resets: nothing may be missed */
   bool whole;     /* no bytes are cut */
   bool impatient; /* the life ends in the middle, and soon */
+  bool spare;     /* a connection is kept warm */
   bool planted;   /* the world loses an event after a burst and a pause */
   struct fate_script* script; /* led by it; NULL: by the seed */
 };
@@ -253,6 +255,8 @@ struct world {
 
 /* Cells met, over all worlds of the process. */
 extern uint32_t world_cells[GCN__STATE_COUNT][GCN__INPUT_COUNT];
+/* ... and how many streams went over a spare connection. */
+extern uint64_t world_spares_used;
 extern const struct world_plan world_plan_default;
 
 /* Lives one life.  0, or -1 with world->fault set. */
@@ -367,6 +371,9 @@ void manners_end(struct world* world);
 
 /* network.c */
 void network_open(struct world* world, enum gcn__wire_index wire);
+/* The link of the one wire is that of the other from now on. */
+void network_move(struct world* world, enum gcn__wire_index from,
+                  enum gcn__wire_index to);
 void network_drop(struct world* world, enum gcn__wire_index wire, bool abort);
 void network_upload(struct world* world, enum gcn__wire_index wire,
                     struct gcn__span bytes);

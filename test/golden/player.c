@@ -22,6 +22,7 @@ enum {
 /* The first connection's wires have no number. */
 static const char* name_wire(enum gcn__wire_index wire, char name[NAME_SIZE]) {
   static const char* const roles[] = {"login", "api", "stream"};
+  if (wire == GCN__WIRE_SPARE) return "spare";
   unsigned slot = wire == GCN__WIRE_LOGIN ? 0 : ((unsigned)wire - 1) / 2;
   const char* role = roles[gcn__wire_role(wire)];
   if (slot == 0) return role;
@@ -265,6 +266,13 @@ static void perform(struct player* player, const struct gcn__effect* effect) {
   if (effect->kind == GCN__EFFECT_OPEN) {
     assert_int_equal(*link, LINK_NONE); /* P6 */
     *link = LINK_OPENING;
+  }
+  if (effect->kind == GCN__EFFECT_MOVE) {
+    enum link_phase* spare = &player->links[GCN__WIRE_SPARE];
+    assert_int_equal(*link, LINK_NONE);
+    assert_int_equal(*spare, LINK_UP);
+    *link = *spare;
+    *spare = LINK_NONE;
   }
   if (effect->kind == GCN__EFFECT_DROP) {
     assert_int_not_equal(*link, LINK_NONE);

@@ -136,6 +136,7 @@ void print_effect(FILE* out, const char* wire,
   case GCN__EFFECT_DROP:
     fprintf(out, "> %s %s\n", effect->abort ? "abort" : "drop", wire);
     return;
+  case GCN__EFFECT_MOVE: fprintf(out, "> move spare to %s\n", wire); return;
   case GCN__EFFECT_STATE: print_transition(out, &effect->transition); return;
   case GCN__EFFECT_EVENT: print_event(out, "event", &effect->event); return;
   case GCN__EFFECT_NOTICE: print_event(out, "notice", &effect->event); return;

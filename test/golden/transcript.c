@@ -390,6 +390,7 @@ static void play_ended(struct reader* reader, const char* words) {
       {"-104", GCN__ECONNRESET, "connection reset by peer"},
       {"ECONNRESET", GCN__ECONNRESET, "connection reset by peer"},
       {"EOF", GCN__EOF, "end of file"},
+      {"ETIMEDOUT", GCN__ETIMEDOUT, "connection timed out"},
       {"ECONNREFUSED", -ECONNREFUSED, "connection refused"},
       {"EADDRNOTAVAIL", GCN__EADDRNOTAVAIL, "address not available"},
       {"EMFILE", GCN__EMFILE, "too many open files"},

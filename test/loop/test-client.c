@@ -339,6 +339,111 @@ static void test_stalled_loop(void** state) {
   service_close(&service);
 }
 
+/* A deadline has moved away since the alarm was armed: it is armed anew, and
+ * that is all. */
+static void test_early_alarm(void** state) {
+  uv_loop_t* loop = *state;
+  struct service service;
+  struct user user = {.client = NULL};
+  service_open_plain(&service, loop);
+  service_stream(&user, &service);
+  service_live(&service, 100); /* all that follows from streaming */
+  struct gcn_client_s* client = user.client;
+  uint64_t number = client->turn_number;
+  uint64_t due_ms = client->alarm.due_ms;
+  unsigned told = user.told;
+  client->awake_ms = 0; /* who was away for so long would look first */
+  client->alarm.due_ms = GCN__NEVER;
+  gcn__pump_alarm(client, 0);
+  assert_int_equal(client->looks, 0);
+  assert_int_equal(client->turn_number, number);
+  assert_int_equal(user.told, told);
+  assert_true(client->alarm.due_ms >= due_ms);
+  assert_true(client->alarm.due_ms != GCN__NEVER);
+  assert_true(uv_is_active((uv_handle_t*)&client->alarm.handle));
+  user_finish(&user);
+  service_close(&service);
+}
+
+/* It grows for who fills it, and only for as long. */
+static void test_read_buffer(void** state) {
+  uv_loop_t* loop = *state;
+  gcn_hub_t* hub;
+  assert_int_equal(gcn_hub_new(&hub, loop, NULL), 0);
+  uv_update_time(loop);
+  assert_int_equal(gcn__hub_lend(hub).len, GCN__READ_BUFFER_SIZE);
+  gcn__hub_note_read(hub, GCN__READ_BUFFER_SIZE - 1);
+  assert_int_equal(gcn__hub_lend(hub).len, GCN__READ_BUFFER_SIZE);
+  gcn__hub_note_read(hub, GCN__READ_BUFFER_SIZE);
+  assert_int_equal(gcn__hub_lend(hub).len, GCN__READ_BUFFER_SIZE_MAX);
+  gcn__hub_note_read(hub, GCN__READ_BUFFER_SIZE);
+  assert_int_equal(gcn__hub_lend(hub).len, GCN__READ_BUFFER_SIZE_MAX);
+  hub->read_filled_ms = uv_now(loop) - GCN__READ_CALM_MS;
+  assert_int_equal(gcn__hub_lend(hub).len, GCN__READ_BUFFER_SIZE);
+  gcn_hub_release(hub);
+}
+
+static void stop_at_seven(struct user* user, enum user_moment moment) {
+  bool now = moment == USER_EVENT && user->counts[USER_EVENT] == 7;
+  if (now) assert_int_equal(gcn_client_stop(user->client), 0);
+}
+
+static void close_at_seven(struct user* user, enum user_moment moment) {
+  bool now = moment == USER_EVENT && user->counts[USER_EVENT] == 7;
+  if (now) user_close(user);
+}
+
+/* As many events in the kernel as fill the larger buffer, which is there. */
+static void fill(struct service* service, struct user* user) {
+  service_stream(user, service);
+  user->client->hub->read_filled = true;
+  service_emit_many(service, 2000);
+}
+
+/* A read that is given to the engine in pieces, while the user pauses in the
+ * middle of the first one: nothing of the rest is lost. */
+static void test_pause_within_a_large_read(void** state) {
+  uv_loop_t* loop = *state;
+  struct service service;
+  struct user user = {.act = pause_at_seven};
+  service_open_plain(&service, loop);
+  fill(&service, &user);
+  uint64_t before = service_stats(&user).received_bytes;
+  service_await_events(&user, 7);
+  harness_settle(loop);
+  assert_int_equal(user.counts[USER_EVENT], 7);
+  uint64_t size = service_stats(&user).received_bytes - before;
+  assert_true(size > GCN__READ_BUFFER_SIZE);
+  assert_true(size <= GCN__READ_BUFFER_SIZE_MAX);
+  gcn_client_resume(user.client);
+  service_await_events(&user, 2000);
+  assert_int_equal(service_stats(&user).streams, 1);
+  user_finish(&user);
+  service_close(&service);
+}
+
+/* ... or says goodbye. */
+static void test_stop_within_a_large_read(void** state) {
+  struct service service;
+  struct user user = {.act = stop_at_seven};
+  service_open_plain(&service, *state);
+  fill(&service, &user);
+  harness_until(*state, &user.idle);
+  assert_int_equal(user.counts[USER_EVENT], 7);
+  user_finish(&user);
+  service_close(&service);
+}
+
+static void test_close_within_a_large_read(void** state) {
+  struct service service;
+  struct user user = {.act = close_at_seven};
+  service_open_plain(&service, *state);
+  fill(&service, &user);
+  harness_until(*state, &user.closed);
+  assert_int_equal(user.counts[USER_EVENT], 7);
+  service_close(&service);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       LOOP_TEST(test_stream),
@@ -355,6 +460,11 @@ int main(void) {
       LOOP_TEST(test_slow_callbacks_yield_sooner),
       LOOP_TEST(test_silence_ends_a_stream),
       LOOP_TEST(test_stalled_loop),
+      LOOP_TEST(test_early_alarm),
+      LOOP_TEST(test_read_buffer),
+      LOOP_TEST(test_pause_within_a_large_read),
+      LOOP_TEST(test_stop_within_a_large_read),
+      LOOP_TEST(test_close_within_a_large_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -352,26 +352,6 @@ static void test_close_in_the_state_callback(void** state) {
   }
 }
 
-/* After stop was called nothing is dialled, not even what was on its way. */
-static void stop_in_callback(struct user* user, enum user_moment moment) {
-  (void)moment;
-  if (user->state == GCN_CONNECTING) gcn_client_stop(user->client);
-}
-
-static void test_stop_in_the_callback_that_tells_connecting(void** state) {
-  uv_loop_t* loop = *state;
-  struct peer peer;
-  struct user user = {.act = stop_in_callback};
-  peer_listen(&peer, loop, "127.0.0.1", 0, PEER_LISTENS);
-  user_new_at(&user, loop, peer.port);
-  gcn_client_start(user.client);
-  harness_until(loop, &user.idle);
-  harness_settle(loop);
-  assert_int_equal(peer.received, 0);
-  user_finish(&user);
-  peer_close(&peer);
-}
-
 /* Stop and start for ever, from callbacks: the loop must get its turns. */
 static void ping_pong(struct user* user, enum user_moment moment) {
   (void)moment;
@@ -453,7 +433,6 @@ int main(void) {
       LOOP_TEST(test_refused_and_backing_off),
       LOOP_TEST(test_start_and_stop_before_the_loop_runs),
       LOOP_TEST(test_close_in_the_state_callback),
-      LOOP_TEST(test_stop_in_the_callback_that_tells_connecting),
       LOOP_TEST(test_restless_user),
       LOOP_TEST(test_failing_memory),
   };

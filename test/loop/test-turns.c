@@ -154,6 +154,92 @@ static void test_long_steps_go_on(void** state) {
   close_stage(&stage);
 }
 
+/* ... and no second one that would not end in time. */
+static void test_dear_steps_are_alone(void** state) {
+  struct stage stage;
+  open_stage(&stage, *state, 3 * MS / 2);
+  wake_all(&stage);
+  /* What they cost is learnt from the first one. */
+  assert_int_equal(run_turn(&stage), 1);
+  run_turn(&stage);
+  while (stage.served < MEMBERS)
+    assert_int_equal(run_turn(&stage), 1);
+  close_stage(&stage);
+}
+
+/* What is done outside of the line comes before it once, not for ever. */
+static void test_the_line_is_put_off_once(void** state) {
+  struct stage stage;
+  open_stage(&stage, *state, 3 * MS / 2);
+  wake_all(&stage);
+  assert_int_equal(run_turn(&stage), 1);
+  run_turn(&stage);
+  while (stage.served < MEMBERS) {
+    unsigned before = stage.served;
+    for (unsigned i = 0; i < 2; i++) {
+      gcn__turns_begin(stage.turns);
+      clock_ns += MS;
+      run_turn(&stage);
+    }
+    assert_int_equal(stage.served, before + 1);
+  }
+  close_stage(&stage);
+}
+
+/* Work outside of the line, after each turn's beginning. */
+struct host {
+  uv_prepare_t prepare;
+  struct stage* stage;
+  bool works;
+};
+
+static void on_prepare(uv_prepare_t* prepare) {
+  const struct host* host = prepare->data;
+  if (!host->works) return;
+  gcn__turns_begin(host->stage->turns);
+  clock_ns += MS;
+}
+
+/* Other threads may call, so that it comes to the line twice in a turn. */
+static void test_the_line_is_put_off_for_a_turn(void** state) {
+  struct stage stage;
+  struct host host = {.stage = &stage};
+  uv_prepare_init(*state, &host.prepare);
+  host.prepare.data = &host;
+  uv_prepare_start(&host.prepare, on_prepare); /* first: it comes last */
+  open_stage(&stage, *state, 3 * MS / 2);
+  wake_all(&stage);
+  assert_int_equal(run_turn(&stage), 1);
+  assert_int_equal(run_turn(&stage), 0);
+  host.works = true;
+  gcn__turns_call(stage.turns, &stage.members[0].turn);
+  assert_int_equal(run_turn(&stage), 1);
+  host.works = false;
+  assert_int_equal(run_turn(&stage), 0);
+  assert_int_equal(run_turn(&stage), 1);
+  uv_close((uv_handle_t*)&host.prepare, NULL);
+  close_stage(&stage);
+}
+
+/* Once is not always. */
+static void test_dear_steps_are_forgotten(void** state) {
+  struct stage stage;
+  open_stage(&stage, *state, MS / 10);
+  gcn__turns_begin(stage.turns);
+  clock_ns += 2 * MS;
+  assert_false(gcn__turns_free(stage.turns));
+  run_turn(&stage);
+  gcn__turns_begin(stage.turns);
+  clock_ns += MS;
+  assert_false(gcn__turns_free(stage.turns)); /* a dear one might come */
+  for (unsigned i = 0; i < MEMBERS; i++)
+    run_turn(&stage);
+  gcn__turns_begin(stage.turns);
+  clock_ns += MS;
+  assert_true(gcn__turns_free(stage.turns));
+  close_stage(&stage);
+}
+
 /* Whoever comes when the time is over, or after others, has to wait. */
 static void test_free_until_it_is_over(void** state) {
   struct stage stage;
@@ -292,6 +378,10 @@ int main(void) {
       LOOP_TEST(test_waking_twice_is_once),
       LOOP_TEST(test_turns_are_bounded),
       LOOP_TEST(test_long_steps_go_on),
+      LOOP_TEST(test_dear_steps_are_alone),
+      LOOP_TEST(test_the_line_is_put_off_once),
+      LOOP_TEST(test_the_line_is_put_off_for_a_turn),
+      LOOP_TEST(test_dear_steps_are_forgotten),
       LOOP_TEST(test_free_until_it_is_over),
       LOOP_TEST(test_what_looking_tells),
       LOOP_TEST(test_a_crowd),

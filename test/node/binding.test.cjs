@@ -144,7 +144,7 @@ const COUNTS = `attemptMs phaseMs closeMs probeMs silenceMs stableMs retryBaseMs
   rotateJitterMs rotateSpreadMs overlapMs topicRetryMs topicRetryMsMax
   bodySizeMax connectionCountMax connectionNamesMax staggerMs dnsMs dnsCacheMs
   handshakesMax recordSize batchCountMax batchSizeMax windowCount windowSize
-  fullMs checkpointMs`.split(/\s+/);
+  fullMs checkpointMs spareMs`.split(/\s+/);
 const FLAGS = `allowPlaintext noTlsResume keepChannel noCombining`.split(/\s+/);
 const CHOICES = {
   logLevel: ['error', 'warn', 'info', 'debug'],

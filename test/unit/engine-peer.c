@@ -18,12 +18,14 @@ static int fill_zeros(void* ctx, void* data, size_t size) {
   return 0;
 }
 
-static int make(struct peer* peer, const struct gcn__mem* mem, bool asks) {
+static int make(struct peer* peer, const struct gcn__mem* mem, bool asks,
+                uint64_t spare_ms) {
   *peer = (struct peer){.now_ms = BEGIN_MS};
   struct gcn__settings settings = GCN__SETTINGS_DEFAULT;
   settings.shard_names_target = 1;
   settings.shard_count_max = 2;
   settings.channel_burst = 20;
+  settings.spare_ms = spare_ms;
   const struct gcn__engine_options options = {
       .mem = *mem,
       .settings = settings,
@@ -42,11 +44,16 @@ static int make(struct peer* peer, const struct gcn__mem* mem, bool asks) {
 }
 
 int peer_init(struct peer* peer, const struct gcn__mem* mem) {
-  return make(peer, mem, false);
+  return make(peer, mem, false, 0);
 }
 
 int peer_init_asking(struct peer* peer, const struct gcn__mem* mem) {
-  return make(peer, mem, true);
+  return make(peer, mem, true, 0);
+}
+
+int peer_init_sparing(struct peer* peer, const struct gcn__mem* mem,
+                      uint64_t spare_ms) {
+  return make(peer, mem, false, spare_ms);
 }
 
 void peer_deinit(struct peer* peer) {
@@ -144,7 +151,8 @@ static void serve_or_not(const struct peer* peer, struct peer_link* link,
 static void take_output(struct peer* peer, enum gcn__wire_index wire) {
   struct gcn__span bytes = gcn__engine_output(peer->engine, wire);
   if (bytes.size == 0) return;
-  serve_or_not(peer, &peer->links[wire], bytes);
+  /* The last words of a link that was dropped reach nobody. */
+  if (peer->links[wire].open) serve_or_not(peer, &peer->links[wire], bytes);
   gcn__engine_sent(peer->engine, wire, bytes.size);
 }
 
@@ -153,6 +161,12 @@ static void obey(struct peer* peer, const struct gcn__effect* effect) {
   if (effect->kind == GCN__EFFECT_OPEN) {
     assert_false(link->open); /* P6 */
     *link = (struct peer_link){.open = true};
+  }
+  if (effect->kind == GCN__EFFECT_MOVE) {
+    struct peer_link* spare = &peer->links[GCN__WIRE_SPARE];
+    assert_true(spare->up && !link->open);
+    *link = *spare;
+    *spare = (struct peer_link){.open = false};
   }
   if (effect->kind == GCN__EFFECT_DROP) {
     assert_true(link->open);
@@ -246,6 +260,18 @@ static void send_event(struct peer* peer, enum gcn__wire_index wire) {
   char frame[64] = {(char)0x81, (char)(sizeof text - 1)};
   memcpy(frame + 2, text, sizeof text - 1);
   gcn__engine_received(peer->engine, wire, gcn__span(frame, 1 + sizeof text),
+                       peer->now_ms);
+  run(peer);
+}
+
+/* The engine may change what it is given. */
+void peer_send_frames(struct peer* peer, struct gcn__span frames) {
+  enum gcn__wire_index wire = open_stream(peer);
+  char bytes[256];
+  if (wire >= GCN__WIRE_COUNT) return;
+  assert_in_range(frames.size, 1, sizeof bytes);
+  memcpy(bytes, frames.data, frames.size);
+  gcn__engine_received(peer->engine, wire, gcn__span(bytes, frames.size),
                        peer->now_ms);
   run(peer);
 }

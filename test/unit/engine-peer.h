@@ -46,6 +46,9 @@ struct peer {
 int peer_init(struct peer* peer, const struct gcn__mem* mem);
 /* The engine asks for its credentials, and `act` has to answer. */
 int peer_init_asking(struct peer* peer, const struct gcn__mem* mem);
+/* A connection is kept warm beside a stream that is so old. */
+int peer_init_sparing(struct peer* peer, const struct gcn__mem* mem,
+                      uint64_t spare_ms);
 void peer_deinit(struct peer* peer);
 
 void peer_command(struct peer* peer, unsigned commands);
@@ -57,6 +60,8 @@ void peer_send_events(struct peer* peer, unsigned count);
 /* One event on each of the streams: a topic may have gone from one to
  * another. */
 void peer_send_everywhere(struct peer* peer);
+/* Frames, whole or in part, on one of the streams, if there is one. */
+void peer_send_frames(struct peer* peer, struct gcn__span frames);
 /* One message on one of the streams, if there is one. */
 void peer_say(struct peer* peer, const char* text);
 /* A link of this role is lost: GCN__ECONNRESET. */

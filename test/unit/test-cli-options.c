@@ -97,7 +97,8 @@ static void test_everything(void** state) {
   assert_true(parse(&options,
                     "--log-format|logfmt|--stats-interval|5s|--metrics=m|"
                     "--metrics-interval|1m|--record|r|--connections|18|"
-                    "--rotate-after|12h|--rotate-spread=1s|--ping|30s|v2.a",
+                    "--rotate-after|12h|--rotate-spread=1s|--ping|30s|--spare|"
+                    "5s|v2.a",
                     &exit_code));
   assert_int_equal(options.log_format, GCN__LOG_FORMAT_LOGFMT);
   assert_int_equal(options.stats_ms, 5000);
@@ -106,6 +107,7 @@ static void test_everything(void** state) {
   assert_int_equal(options.rotate_ms, 43200000);
   assert_int_equal(options.spread_ms, 1000);
   assert_int_equal(options.ping_ms, 30000);
+  assert_int_equal(options.spare_ms, 5000);
   assert_true(options.metrics_path != NULL && options.record_path != NULL);
   gcn__tail_options_deinit(&options);
 }
@@ -157,6 +159,7 @@ static void test_refused(void** state) {
       "t|--rotate-after|999ms",
       "t|--rotate-spread|x",
       "t|--ping|0",
+      "t|--spare|0",
       "t|--proxy|http://u:p@h:1",
       "t|--checkpoint|",
       "t|--on-full|drop",
@@ -341,6 +344,7 @@ static void test_help_names_every_option(void** state) {
       "--rotate-after",
       "--rotate-spread",
       "--ping TIME",
+      "--spare TIME",
       "--dialect NAME",
       "--preset NAME",
       "--token-in",

@@ -10,7 +10,12 @@
 #include "check.h"
 #include "mem-spy.h"
 
-enum { EVENT_COUNT = 20, RECOVER_MS = 300000, CLOSE_MS = 2000 };
+enum {
+  EVENT_COUNT = 20,
+  RECOVER_MS = 300000,
+  CLOSE_MS = 2000,
+  SPARE_MS = 1000,
+};
 
 static void want(struct peer* peer, const char* name) {
   int error = gcn__engine_topics_add(peer->engine, &name, 1);
@@ -127,6 +132,46 @@ static void failures_from_anywhere_on_are_survived(void** state) {
   assert_true(n > 30);
 }
 
+/* A stream with a spare connection, which it takes, and another one. */
+static void live_sparing(struct peer* peer) {
+  want(peer, "v2.a");
+  peer_command(peer, GCN__COMMAND_START);
+  peer_reach(peer, GCN__STATE_STREAMING, RECOVER_MS);
+  peer_wait(peer, 3 * SPARE_MS);
+  peer_lose(peer, GCN__WIRE_STREAM);
+  peer_reach(peer, GCN__STATE_STREAMING, RECOVER_MS);
+  peer_send_events(peer, EVENT_COUNT);
+  peer_wait(peer, 3 * SPARE_MS);
+  peer_lose(peer, GCN__WIRE_SPARE);
+  peer_wait(peer, 10 * SPARE_MS);
+}
+
+static void a_spare_costs_nothing_that_fails(void** state) {
+  (void)state;
+  bool reached = true;
+  for (size_t n = 0; reached; n++) {
+    struct mem_spy spy = {.probe = {.fail_at = n}, .secret = PEER_TOKEN};
+    struct gcn__mem mem = mem_spy_mem(&spy);
+    struct peer peer;
+    if (peer_init_sparing(&peer, &mem, SPARE_MS) != 0) {
+      assert_int_equal(spy.probe.live_size, 0);
+      continue;
+    }
+    live_sparing(&peer);
+    reached = n == 0 || spy.probe.count >= n;
+    const struct gcn__engine_counters* counters =
+        gcn__engine_counters(peer.engine);
+    if (n == 0) assert_true(counters->spares >= 2);
+    if (n == 0) assert_int_equal(counters->spares_used, 1);
+    spy.probe.fail_at = 0; /* memory is back */
+    assert_recovers(&peer);
+    assert_closes(&peer);
+    peer_deinit(&peer);
+    assert_int_equal(spy.probe.live_size, 0);
+    assert_int_equal(spy.sighting_count, 0);
+  }
+}
+
 /* Close from any moment of a life, and from then on no memory at all. */
 static void close_needs_no_memory(void** state) {
   (void)state;
@@ -191,6 +236,7 @@ int main(void) {
       cmocka_unit_test(with_memory_nothing_fails),
       cmocka_unit_test(one_failure_anywhere_is_survived),
       cmocka_unit_test(failures_from_anywhere_on_are_survived),
+      cmocka_unit_test(a_spare_costs_nothing_that_fails),
       cmocka_unit_test(close_needs_no_memory),
       cmocka_unit_test(events_cost_no_allocation),
       cmocka_unit_test(events_of_an_overlap_cost_none),

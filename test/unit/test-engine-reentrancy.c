@@ -195,6 +195,13 @@ static bool does_in(enum gcn__state state, unsigned verbs) {
   return false;
 }
 
+/* What is announced before there is a stream is but remembered; the user's own
+ * wish is heard where a rotation can begin. */
+static bool rotates(enum gcn__state state) {
+  struct gcn__cell wish = gcn__fsm_cell(state, GCN__INPUT_ROTATE);
+  return (wish.verbs & GCN__VERB_ROTATE) != 0;
+}
+
 /* Messages are read where the table has a use for an event. */
 static bool can_meet(enum gcn__state state, enum told kind) {
   struct gcn__cell heartbeat = gcn__fsm_cell(state, GCN__INPUT_HEARTBEAT);
@@ -207,10 +214,9 @@ static bool can_meet(enum gcn__state state, enum told kind) {
     return is_entered(state, GCN__VERB_SUBSCRIBE) ||
            does_in(state, GCN__VERB_SYNC);
   case TOLD_GAP: return is_entered(state, GCN__VERB_CONFIRM);
-  case TOLD_ROTATION: return does_in(state, GCN__VERB_ROTATE);
+  case TOLD_ROTATION: return rotates(state);
   case TOLD_ASK:
-    return is_entered(state, GCN__VERB_DIAL | GCN__VERB_AUTH) ||
-           does_in(state, GCN__VERB_ROTATE);
+    return is_entered(state, GCN__VERB_DIAL | GCN__VERB_AUTH) || rotates(state);
   case TOLD_COUNT: break;
   }
   return false;

@@ -385,6 +385,12 @@ static void events_are_delivered_once_asked_for(void** state) {
   }
 }
 
+/* Said over a socket that is open and not confirmed yet: remembered. */
+static bool is_early_notice(struct place p) {
+  bool open = linked(p.state) && p.state != GCN__STATE_CONNECTING;
+  return open && p.state < GCN__STATE_STREAMING && p.input == GCN__INPUT_MOVING;
+}
+
 /* The background work of a stream never ends it, nor does what replaces it. */
 static void background_work_happens_while_streaming(void** state) {
   (void)state;
@@ -413,8 +419,8 @@ static void background_work_happens_while_streaming(void** state) {
   FOR_EACH_CELL(p) {
     unsigned want = 0;
     for (size_t i = 0; i < sizeof work / sizeof work[0]; i++) {
-      bool here = p.state == GCN__STATE_STREAMING && p.input == work[i].input;
-      if (here) want = work[i].verbs;
+      bool here = p.state == GCN__STATE_STREAMING || is_early_notice(p);
+      if (here && p.input == work[i].input) want = work[i].verbs;
     }
     HOLD(p, (p.cell.verbs & all) == want);
     if (want != 0) HOLD(p, p.cell.kind == GCN__CELL_STAY);
@@ -429,8 +435,8 @@ static void trouble_is_acted_upon(void** state) {
     bool peer = gcn__input_origin(p.input) == GCN__ORIGIN_PEER;
     bool early = p.state == GCN__STATE_CONNECTING; /* nobody was asked yet */
     bool working = linked(p.state) && p.state != GCN__STATE_CLOSING;
-    /* An attempt that is told of the end has nothing to lose yet. */
-    bool ends = p.input == GCN__INPUT_MOVING || p.input == GCN__INPUT_REVOKED;
+    /* An attempt that is told of its token's end has nothing to lose yet. */
+    bool ends = p.input == GCN__INPUT_REVOKED;
     bool harmless =
         is_message(p.input) && (p.state == GCN__STATE_STREAMING || !ends);
     if (peer && working) {

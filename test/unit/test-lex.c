@@ -55,6 +55,8 @@ static void test_ends(void** state) {
       {"{,}", REFUSED, 3},
       {"[}", REFUSED, REFUSED},
       {"{\"a\":[}]", REFUSED, REFUSED},
+      {"{\"a\":[}}", REFUSED, 8},
+      {"[{]]", REFUSED, 4},
       {"[\"\x01\"]", REFUSED, REFUSED},
       {"[\"\\x\"]", REFUSED, REFUSED},
       {"[\"]", REFUSED, REFUSED},

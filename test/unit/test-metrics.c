@@ -115,6 +115,9 @@ static void the_names_are_those_that_dashboards_use(void** state) {
   view.saves = 8;
   view.saves_failed = 9;
   view.save_age_ms = 1010;
+  view.spares = 11;
+  view.spares_used = 10;
+  view.spares_lost = 13;
   const char* text = text_of(&view);
   expect(text, "gcn_events_received_total", "12");
   expect(text, "gcn_gap_seconds_total", "1.005");
@@ -128,6 +131,9 @@ static void the_names_are_those_that_dashboards_use(void** state) {
   expect(text, "gcn_checkpoint_writes_total{result=\"ok\"}", "8");
   expect(text, "gcn_checkpoint_writes_total{result=\"failed\"}", "9");
   expect(text, "gcn_checkpoint_age_seconds", "1.010");
+  expect(text, "gcn_spares_total{fate=\"made\"}", "11");
+  expect(text, "gcn_spares_total{fate=\"used\"}", "10");
+  expect(text, "gcn_spares_total{fate=\"lost\"}", "13");
   expect(text, "gcn_build_info{version=\"0.1.0\",libuv=\"1.44.2\"}", "1");
 }
 

@@ -300,6 +300,7 @@ static void test_durations(void** state) {
   options.topic_retry_ms = 24;
   options.topic_retry_ms_max = 25;
   options.stagger_ms = 26;
+  options.spare_ms = 27;
   config = make(&options);
   const struct gcn__settings* got = &config.settings;
   const uint64_t list[] = {
@@ -311,7 +312,7 @@ static void test_durations(void** state) {
       got->degraded_ms,        got->proof_ms,           got->ping_ms,
       got->ping_answer_ms,     got->rotate_jitter_ms,   got->rotate_ms,
       got->rotate_spread_ms,   got->overlap_ms,         got->topic_retry_ms,
-      got->topic_retry_max_ms, got->stagger_ms};
+      got->topic_retry_max_ms, got->stagger_ms,         got->spare_ms};
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
     assert_int_equal(list[i], i + 1);
   }
@@ -351,6 +352,7 @@ static void test_durations_beyond_a_year(void** state) {
       LONG(ping_answer_ms),   LONG(rotate_ms),      LONG(rotate_jitter_ms),
       LONG(rotate_spread_ms), LONG(overlap_ms),     LONG(topic_retry_ms),
       LONG(stagger_ms),       LONG(dns_ms),         LONG(topic_retry_ms_max),
+      LONG(spare_ms),
   };
 #undef LONG
   const uint64_t year_ms = UINT64_C(366) * 24 * 3600 * 1000;

@@ -92,6 +92,30 @@ static void test_who_is_served_at_once_is_not_told(void** state) {
   tear_down(&queue);
 }
 
+static void test_who_is_patient_comes_last(void** state) {
+  (void)state;
+  struct queue queue;
+  set_up(&queue, 1);
+  queue.people[1].permit.patient = true;
+  queue.people[2].permit.patient = true;
+  assert_true(take(&queue, 1)); /* there is no line */
+  assert_false(take(&queue, 2));
+  assert_false(take(&queue, 3));
+  give_back(&queue, 1);
+  assert_int_equal(queue.people[3].told_count, 1);
+  assert_false(take(&queue, 1));
+  assert_false(take(&queue, 4));
+  give_back(&queue, 3);
+  assert_int_equal(queue.people[4].told_count, 1);
+  assert_int_equal(queue.people[2].told_count, 0);
+  give_back(&queue, 4);
+  assert_int_equal(queue.people[2].told_count, 1);
+  give_back(&queue, 2);
+  assert_int_equal(queue.people[1].told_count, 1);
+  assert_int_equal(held(&queue), 1);
+  tear_down(&queue);
+}
+
 static void test_leaving_the_line(void** state) {
   (void)state;
   struct queue queue;
@@ -195,6 +219,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_first_come_first_served),
       cmocka_unit_test(test_who_is_served_at_once_is_not_told),
+      cmocka_unit_test(test_who_is_patient_comes_last),
       cmocka_unit_test(test_leaving_the_line),
       cmocka_unit_test(test_returning_twice_is_harmless),
       cmocka_unit_test(test_abandon_is_mute),

@@ -54,6 +54,29 @@ static void exchange(struct pair* pair) {
   assert_plain(&pair->client, "pong");
 }
 
+/* Wherever it is cut; and only until the rest has come. */
+static void half_a_record_is_told_from_none(void** state) {
+  (void)state;
+  for (size_t cut = 1;; cut++) {
+    struct pair pair;
+    pair_open(&pair, &site, WHOLE);
+    assert_false(gcn__tls_partial(pair.client.tls));
+    assert_int_equal(gcn__tls_write(pair.server.tls, GCN__SPAN("pong")), 0);
+    struct gcn__span record = gcn__buf_span(&pair.server.out);
+    bool cuts = cut < record.size;
+    if (cuts) {
+      struct gcn__span rest = {record.data + cut, record.size - cut};
+      (void)end_feed(&pair.client, gcn__span(record.data, cut));
+      assert_true(gcn__tls_partial(pair.client.tls));
+      (void)end_feed(&pair.client, rest);
+      assert_plain(&pair.client, "pong");
+      assert_false(gcn__tls_partial(pair.client.tls));
+    }
+    pair_deinit(&pair);
+    if (!cuts) break;
+  }
+}
+
 static void shakes_hands_in_any_cut(void** state) {
   (void)state;
   for (int cut = WHOLE; cut < CUT_COUNT; cut++) {
@@ -456,6 +479,7 @@ static void an_empty_write_sends_nothing(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(shakes_hands_in_any_cut),
+      cmocka_unit_test(half_a_record_is_told_from_none),
       cmocka_unit_test(speaks_tls_1_2),
       cmocka_unit_test(says_nothing_before_the_end_of_the_handshake),
       cmocka_unit_test(offers_sni_and_alpn),

@@ -128,6 +128,7 @@ export interface AdvancedOptions {
   windowSize?: number;
   fullMs?: number;
   checkpointMs?: number;
+  spareMs?: number;
   /** http:// and ws://, for simulators on loopback. */
   allowPlaintext?: boolean;
   noTlsResume?: boolean;
@@ -388,6 +389,9 @@ export interface Stats {
   readonly saves: number;
   readonly savesFailed: number;
   readonly saveAge: number;
+  readonly spares: number;
+  readonly sparesUsed: number;
+  readonly sparesLost: number;
 }
 
 /* --- the client ----------------------------------------------------------- */

@@ -25,7 +25,7 @@ const ADVANCED = {
     'topicRetryMsMax', 'bodySizeMax', 'connectionCountMax',
     'connectionNamesMax', 'staggerMs', 'dnsMs', 'dnsCacheMs', 'handshakesMax',
     'recordSize', 'batchCountMax', 'batchSizeMax', 'windowCount', 'windowSize',
-    'fullMs', 'checkpointMs',
+    'fullMs', 'checkpointMs', 'spareMs',
   ]),
   ...all(FLAG, [
     'allowPlaintext', 'noTlsResume', 'keepChannel', 'noCombining', 'ownHub',

@@ -38,6 +38,7 @@ const ownToken = async (): Promise<AccessToken> =>
 const stream: StreamOptions = { preset: 'guide', resumeParam: null };
 const advanced: AdvancedOptions = {
   attemptMs: 1, dnsCacheMs: Infinity, full: 'drop_oldest', keepChannel: true,
+  spareMs: 5000,
 };
 
 const options: ClientOptions = {
