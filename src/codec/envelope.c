@@ -295,10 +295,11 @@ int gcn__envelope_scan_bytes(char* bytes, size_t size,
 
 struct gcn__span gcn__envelope_message(struct gcn__span body) {
   const struct gcn__span none = {NULL, 0};
+  if (body.size == 0) return none;
   struct gcn__lex lex = {body.data, body.data + body.size, NULL};
   struct gcn__lex_string message = {.raw = none};
   bool more;
-  if (body.size == 0 || !gcn__lex_open(&lex, '{', '}', &more)) return none;
+  if (!gcn__lex_open(&lex, '{', '}', &more)) return none;
   while (more) {
     struct gcn__lex_string key;
     if (!gcn__lex_take_key(&lex, &key)) return none;
