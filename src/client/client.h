@@ -160,9 +160,6 @@ static inline uint64_t gcn__client_bit(unsigned wire) {
 void gcn__client_release(void* client);
 /* The engine is CLOSED: everything goes. */
 void gcn__client_leave(struct gcn_client_s* client);
-/* The spare wire's link is that of `to` from now on. */
-void gcn__client_move_spare(struct gcn_client_s* client,
-                            enum gcn__wire_index to);
 void gcn__client_set_ref(struct gcn_client_s* client, bool referenced);
 /* pump.c: a turn of its own, soon; also for who asks from within one. */
 void gcn__client_wake(struct gcn_client_s* client);

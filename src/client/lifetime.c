@@ -350,23 +350,6 @@ void gcn__client_leave(struct gcn_client_s* client) {
   }
 }
 
-void gcn__client_move_spare(struct gcn_client_s* client,
-                            enum gcn__wire_index to) {
-  const enum gcn__wire_index from = GCN__WIRE_SPARE;
-  struct gcn__link* link = client->wires[from];
-  GCN__ASSERT(link != NULL && client->wires[to] == NULL);
-  if (link == NULL) return;
-  gcn__link_rename(link, to);
-  client->wires[from] = NULL;
-  client->wires[to] = link;
-  client->settled &= ~gcn__client_bit(to);
-  if (client->settled & gcn__client_bit(from)) {
-    client->settled |= gcn__client_bit(to);
-  }
-  client->facts[to] = client->facts[from];
-  client->facts[from] = 0;
-}
-
 void gcn__client_set_ref(struct gcn_client_s* client, bool referenced) {
   client->referenced = referenced;
   uv_handle_t* timer = (uv_handle_t*)&client->alarm.handle;

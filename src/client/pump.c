@@ -67,10 +67,15 @@ static void excuse(struct gcn_client_s* client, uint64_t now_ms) {
   gcn__engine_excuse(client->engine, now_ms);
 }
 
-static void notice_sleep(struct gcn_client_s* client, uint64_t now_ms) {
+/* The machine has, and the engine was not told yet. */
+static bool has_slept(const struct gcn_client_s* client, uint64_t now_ms) {
   gcn__hub_look(client->hub, now_ms);
+  return client->hub->sleeps.count != client->slept_count;
+}
+
+static void notice_sleep(struct gcn_client_s* client, uint64_t now_ms) {
+  if (!has_slept(client, now_ms)) return;
   struct gcn__sleeps sleeps = client->hub->sleeps;
-  if (sleeps.count == client->slept_count) return;
   uint64_t uncounted_ms = sleeps.uncounted_ms - client->uncounted_ms;
   client->sleep_count += sleeps.count - client->slept_count;
   client->slept_count = sleeps.count;
@@ -116,7 +121,7 @@ static enum pace perform(struct gcn_client_s* client,
   case GCN__EFFECT_DROP:
     gcn__wires_drop(client, effect->wire, effect->abort);
     break;
-  case GCN__EFFECT_MOVE: gcn__client_move_spare(client, effect->wire); break;
+  case GCN__EFFECT_MOVE: gcn__wires_move_spare(client, effect->wire); break;
   case GCN__EFFECT_EVENT: gcn__delivery_event(client, effect); return QUICK;
   case GCN__EFFECT_MARK:
     gcn__delivery_mark(client, &effect->mark);
@@ -304,9 +309,8 @@ static bool came_early(struct gcn_client_s* client, uint64_t late_ms) {
   uint64_t due_ms = deadline_of(client);
   if (late_ms > STALL_MS || due_ms <= now_ms) return false;
   if (client->woken || client->rung) return false;
-  gcn__hub_look(client->hub, now_ms);
-  bool slept = client->hub->sleeps.count != client->slept_count;
-  if (slept || !gcn__delivery_calm(client, now_ms)) return false;
+  if (has_slept(client, now_ms)) return false;
+  if (!gcn__delivery_calm(client, now_ms)) return false;
   client->awake_ms = now_ms;
   client->looks = 0;
   gcn__alarm_arm(&client->alarm, due_ms);

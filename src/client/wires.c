@@ -84,6 +84,23 @@ void gcn__wires_drop(struct gcn_client_s* client, enum gcn__wire_index wire,
   gcn__link_drop(link, abort);
 }
 
+void gcn__wires_move_spare(struct gcn_client_s* client,
+                           enum gcn__wire_index to) {
+  const enum gcn__wire_index from = GCN__WIRE_SPARE;
+  struct gcn__link* link = client->wires[from];
+  GCN__ASSERT(link != NULL && client->wires[to] == NULL);
+  if (link == NULL) return;
+  gcn__link_rename(link, to);
+  client->wires[from] = NULL;
+  client->wires[to] = link;
+  client->settled &= ~gcn__client_bit(to);
+  if (client->settled & gcn__client_bit(from)) {
+    client->settled |= gcn__client_bit(to);
+  }
+  client->facts[to] = client->facts[from];
+  client->facts[from] = 0;
+}
+
 void gcn__wires_read(struct gcn_client_s* client) {
   unsigned count = gcn__engine_wire_count(client->engine);
   for (unsigned i = 0; i < count; i++) {

@@ -15,6 +15,9 @@ void gcn__wires_open(struct gcn_client_s* client,
                      const struct gcn__effect* effect, uint64_t now_ms);
 void gcn__wires_drop(struct gcn_client_s* client, enum gcn__wire_index wire,
                      bool abort);
+/* The spare wire's link is that of `to` from now on. */
+void gcn__wires_move_spare(struct gcn_client_s* client,
+                           enum gcn__wire_index to);
 /* As much as the system takes; the upgrade of a stream before the topics that
  * go beside it. */
 void gcn__wires_write(struct gcn_client_s* client);

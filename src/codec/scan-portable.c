@@ -7,6 +7,7 @@
  * byte, so they are exact.
  */
 #include "codec/scan-grammar.h"
+#include "codec/scan-simple.h"
 #include "codec/scan.h"
 
 #define TARGET
@@ -50,14 +51,6 @@ static inline void add_kinds(struct kinds* kinds, uint64_t word,
   kinds->rare |= ~(differ(low, '\\') & above_controls(low)) | word;
 }
 
-struct constants {
-  char none;
-};
-
-static inline struct constants load_constants(void) {
-  return (struct constants){0};
-}
-
 INLINE struct kinds find_kinds(const char* bytes,
                                const struct constants* constants) {
   (void)constants;
@@ -90,18 +83,6 @@ static inline struct gcn__scan_wide find_wide(const char* bytes) {
   return wide;
 }
 
-static inline bool is_plain(const struct gcn__scan* scan, const char* at) {
-  (void)scan;
-  (void)at;
-  return false;
-}
-
-static inline void judge_wide(struct gcn__scan* scan, const char* at,
-                              const char* bytes) {
-  struct gcn__scan_wide wide = find_wide(bytes);
-  if (wide.high != 0) gcn__scan_judge_wide(scan, at, &wide);
-}
-
 static inline struct gcn__scan_rare find_rare(const char* bytes) {
   struct gcn__scan_rare rare = {0};
   for (unsigned i = 0; i < GCN__SCAN_BLOCK_SIZE; i += 8) {
@@ -114,13 +95,6 @@ static inline struct gcn__scan_rare find_rare(const char* bytes) {
     rare.controls |= gather(controls) << i;
   }
   return rare;
-}
-
-static inline uint64_t take_block(struct depth* depth, const char* bytes,
-                                  uint64_t brackets, uint64_t inside,
-                                  const struct constants* constants) {
-  (void)constants;
-  return pass_brackets(depth, bytes, brackets & ~inside);
 }
 
 /* One by one: outside of strings, nearly every byte is a mark. */

@@ -6,6 +6,7 @@
 
 #if defined(__SSE2__)
 #  include "codec/scan-grammar.h"
+#  include "codec/scan-simple.h"
 
 #  include <emmintrin.h>
 
@@ -36,14 +37,6 @@ INLINE __m128i add_kinds(struct kinds* kinds, __m128i bytes, unsigned shift) {
                       equal(bytes, '\\'));
 }
 
-struct constants {
-  char none;
-};
-
-static inline struct constants load_constants(void) {
-  return (struct constants){0};
-}
-
 INLINE struct kinds find_kinds(const char* bytes,
                                const struct constants* constants) {
   (void)constants;
@@ -54,13 +47,6 @@ INLINE struct kinds find_kinds(const char* bytes,
   rare = _mm_or_si128(rare, add_kinds(&kinds, load(bytes + 48), 48));
   kinds.rare = gather(rare, 0);
   return kinds;
-}
-
-static inline uint64_t take_block(struct depth* depth, const char* bytes,
-                                  uint64_t brackets, uint64_t inside,
-                                  const struct constants* constants) {
-  (void)constants;
-  return pass_brackets(depth, bytes, brackets & ~inside);
 }
 
 static inline __m128i is_control(__m128i bytes) {
@@ -93,18 +79,6 @@ static inline struct gcn__scan_wide find_wide(const char* bytes) {
   wide.leads &= wide.high;
   wide.longer &= wide.leads;
   return wide;
-}
-
-static inline bool is_plain(const struct gcn__scan* scan, const char* at) {
-  (void)scan;
-  (void)at;
-  return false;
-}
-
-static inline void judge_wide(struct gcn__scan* scan, const char* at,
-                              const char* bytes) {
-  struct gcn__scan_wide wide = find_wide(bytes);
-  if (wide.high != 0) gcn__scan_judge_wide(scan, at, &wide);
 }
 
 static inline void add_rare(struct gcn__scan_rare* rare, __m128i bytes,

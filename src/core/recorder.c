@@ -163,8 +163,7 @@ void gcn__recorder_note(struct gcn__recorder* recorder,
     return;
   }
   if (quiet && is_repetition(last, record)) {
-    last->count++;
-    if (record->at_ms > last->at_ms) last->at_ms = record->at_ms;
+    gcn__recorder_count(last, record->at_ms);
     return;
   }
   if (last->count > 0) write(recorder, last);

@@ -65,6 +65,12 @@ void gcn__recorder_deinit(struct gcn__recorder* recorder);
 /* `count` and `since_ms` of the record are not looked at. */
 void gcn__recorder_note(struct gcn__recorder* recorder,
                         const struct gcn__record* record);
+/* One more of what is counted there. */
+static inline void gcn__recorder_count(struct gcn__record* repeated,
+                                       uint64_t at_ms) {
+  repeated->count++;
+  if (at_ms > repeated->at_ms) repeated->at_ms = at_ms;
+}
 /* False: an input like this one, of which `count`, `since_ms` and the time are
  * not looked at, is not counted as a repetition of the one before.  Else
  * `repeated` is where it is counted, with the time of the last one; NULL: the

@@ -48,6 +48,7 @@ static bool take_tally(struct gcn__engine* engine) {
 }
 
 void gcn__calm_begin(struct gcn__engine* engine) {
+  engine->rested = false;
   engine->plain = is_plain(engine) && take_tally(engine);
 }
 
@@ -75,13 +76,6 @@ static void tell(struct gcn__conn* conn, const struct gcn__envelope* message,
   effect->event.sequence = engine->counters.events;
 }
 
-static void count(struct gcn__engine* engine) {
-  struct gcn__record* tally = engine->tally;
-  if (tally == NULL) return;
-  tally->count++;
-  if (engine->now_ms > tally->at_ms) tally->at_ms = engine->now_ms;
-}
-
 /* False: it was no ordinary event, and has been named the long way. */
 static bool take_event(struct gcn__conn* conn,
                        const struct gcn__ws_message* message,
@@ -105,7 +99,9 @@ static bool take_event(struct gcn__conn* conn,
     return false;
   }
   conn->garbage_run = 0;
-  count(engine);
+  if (engine->tally != NULL) {
+    gcn__recorder_count(engine->tally, engine->now_ms);
+  }
   tell(conn, &envelope, gcn__span(message->data, message->size), effect);
   return true;
 }
@@ -141,8 +137,4 @@ enum gcn__calm gcn__calm_read(struct gcn__engine* engine,
   engine->rested = false;
   bool read = gcn__inbound_take(conn, result, &message, end);
   return read ? GCN__CALM_OTHER : GCN__CALM_NONE;
-}
-
-bool gcn__engine_calm(const struct gcn__engine* engine) {
-  return engine->calm != NULL && engine->rested && engine->brief;
 }

@@ -84,9 +84,6 @@ static void note_time(struct gcn__engine* engine, uint64_t now_ms) {
 static void note(struct gcn__engine* engine, uint64_t now_ms) {
   note_time(engine, now_ms);
   engine->calm = NULL;
-  engine->plain = false;
-  engine->rested = false;
-  engine->brief = false;
 }
 
 /* Bytes of the stream of a rested engine change nothing else. */
@@ -94,15 +91,13 @@ static struct gcn__line* note_bytes(struct gcn__engine* engine,
                                     enum gcn__wire_index index,
                                     uint64_t now_ms) {
   struct gcn__conn* calm = engine->calm;
-  bool rested = calm != NULL && engine->rested && engine->drained;
-  bool brief =
-      rested && calm->stream.index == index && gcn__calm_lasts(engine, now_ms);
+  bool brief = gcn__engine_calm(engine) && engine->drained &&
+               calm->stream.index == index && gcn__calm_lasts(engine, now_ms);
   if (!brief) {
     note(engine, now_ms);
     return gcn__engine_line(engine, index);
   }
   note_time(engine, now_ms);
-  engine->brief = true;
   return &calm->stream;
 }
 
@@ -229,7 +224,8 @@ void gcn__engine_received(struct gcn__engine* engine,
   if (empty) wire->read_ms = now_ms;
   wire->borrowed = bytes;
   /* They had hung on their way. */
-  if (engine->brief && line->conn->session.doubtful) note(engine, now_ms);
+  bool calm = gcn__engine_calm(engine);
+  if (calm && line->conn->session.doubtful) note(engine, now_ms);
 }
 
 void gcn__engine_ended(struct gcn__engine* engine, enum gcn__wire_index index,
@@ -402,8 +398,6 @@ static bool work(struct gcn__engine* engine) {
   unsigned slot = 0;
   struct gcn__conn* conn;
   engine->calm = NULL;
-  engine->plain = false;
-  engine->rested = false;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__conn_work(conn)) return true;
   }
@@ -453,7 +447,7 @@ static bool next_verdict(struct gcn__engine* engine,
 bool gcn__engine_next(struct gcn__engine* engine, struct gcn__effect* effect) {
   if (engine->calm == NULL) end_flushes(engine);
   if (give_event(engine, effect)) return true;
-  bool rested = engine->calm != NULL && engine->rested;
+  bool rested = gcn__engine_calm(engine);
   bool more = engine->calm == NULL || (!rested && judge(engine));
   if (more) engine->calm = NULL; /* what was due has changed something */
   while (more) {
@@ -559,8 +553,8 @@ uint64_t gcn__engine_deadline_beside(const struct gcn__engine* engine,
 
 uint64_t gcn__engine_deadline(const struct gcn__engine* engine) {
   const struct gcn__conn* calm = engine->calm;
-  bool rested = calm != NULL && engine->rested;
-  if (!rested) return gcn__engine_deadline_beside(engine, NULL);
+  if (!gcn__engine_calm(engine))
+    return gcn__engine_deadline_beside(engine, NULL);
   uint64_t quiet_ms = gcn__session_quiet_deadline(&calm->session);
   uint64_t deadline_ms = gcn__time_min(engine->calm_due_ms, quiet_ms);
   GCN__ASSERT(deadline_ms == gcn__engine_deadline_beside(engine, NULL));

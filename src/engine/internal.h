@@ -66,6 +66,12 @@ void gcn__calm_begin(struct gcn__engine* engine);
 /* Everything has been acted on, and all that was borrowed given back: whether
  * the next bytes may go the short way. */
 void gcn__calm_rest(struct gcn__engine* engine);
+/* Since it came to rest nothing has come but bytes of one stream: what other
+ * wires offer, whether one is full, settled or there is as it was then, and no
+ * deadline is earlier. */
+static inline bool gcn__engine_calm(const struct gcn__engine* engine) {
+  return engine->calm != NULL && engine->rested;
+}
 /* Nothing of a rested engine is due. */
 static inline bool gcn__calm_lasts(const struct gcn__engine* engine,
                                    uint64_t now_ms) {
@@ -80,10 +86,6 @@ enum gcn__calm {
 /* The next thing that the calm stream holds, whose events are plain. */
 enum gcn__calm gcn__calm_read(struct gcn__engine* engine,
                               struct gcn__effect* effect);
-/* Since the turn before this one nothing has come but bytes of one stream, and
- * nothing is due: what other wires offer, whether one is full, settled or there
- * is as it was then, and no deadline is earlier. */
-bool gcn__engine_calm(const struct gcn__engine* engine);
 
 /* line.c */
 void gcn__line_init(struct gcn__line* line, struct gcn__engine* engine,

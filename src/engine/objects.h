@@ -364,7 +364,6 @@ struct gcn__engine {
    * its bytes can change it (calm.c). */
   bool rested;
   bool plain;   /* events of the calm one are told without a look around */
-  bool brief;   /* all of this turn went the short way so far */
   bool drained; /* nothing to do until the next fact */
   bool paused;
   bool keys; /* every event is given one */
