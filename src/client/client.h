@@ -112,6 +112,7 @@ struct gcn_client_s {
   bool serving; /* its turn has come */
   bool woken;   /* there is something to do without a new fact */
   bool rung;    /* the alarm has come, and was not heard yet */
+  bool held;    /* the engine judges no deadline */
   bool alone;   /* there is one connection, whose state is the client's */
   /* What is on the loop.  `hold_count` counts the timer, the place among the
    * clients of the hub, and every link that is not freed yet, orphans included;

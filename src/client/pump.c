@@ -94,6 +94,18 @@ static bool spent(const struct gcn_client_s* client) {
   return client->calls_left == 0 || gcn__turns_over(client->turns);
 }
 
+/* What is late is the alarm's to judge, before which all that has come is read:
+ * it did not ring in time, looks first, or waits for its turn. */
+static bool is_late(const struct gcn_client_s* client, uint64_t now_ms) {
+  return now_ms >= client->alarm.due_ms || client->looks > 0 || client->rung;
+}
+
+static void hold(struct gcn_client_s* client, bool held) {
+  if (client->held == held) return;
+  client->held = held;
+  gcn__engine_hold(client->engine, held);
+}
+
 static uint64_t begin(struct gcn_client_s* client) {
   GCN__ASSERT(!client->pumping && !client->leaving);
   client->pumping = true;
@@ -102,6 +114,7 @@ static uint64_t begin(struct gcn_client_s* client) {
   if (now_ms > gcn__time_add(client->alarm.due_ms, STALL_MS)) {
     excuse(client, now_ms);
   }
+  hold(client, is_late(client, now_ms));
   client->awake_ms = now_ms;
   gcn__turns_begin(client->turns);
   refill(client);
@@ -220,8 +233,17 @@ static void conclude(struct gcn_client_s* client, uint64_t now_ms) {
   gcn__delivery_woken(client, now_ms);
 }
 
+/* Nothing is late after all: what moves away arms no alarm anew. */
+static void release(struct gcn_client_s* client, uint64_t now_ms) {
+  if (!client->held || spent(client)) return;
+  if (client->rung || deadline_of(client) <= now_ms) return;
+  hold(client, false);
+  drain(client, now_ms);
+}
+
 static void turn(struct gcn_client_s* client, uint64_t now_ms) {
   drain(client, now_ms);
+  release(client, now_ms);
   while (noted(client) && !spent(client)) {
     obey(client, now_ms);
     drain(client, now_ms);
@@ -284,6 +306,7 @@ static void ring(struct gcn_client_s* client) {
   wake_links(client);
   if (client->leaving) return;
   uint64_t now_ms = begin(client);
+  hold(client, false);
   gcn__engine_woken(client->engine, now_ms);
   turn(client, now_ms);
 }

@@ -264,6 +264,11 @@ void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms) {
   note(engine, now_ms);
 }
 
+void gcn__engine_hold(struct gcn__engine* engine, bool held) {
+  engine->held = held;
+  engine->rested = false;
+}
+
 void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms) {
   note(engine, now_ms);
   unsigned slot = 0;
@@ -386,6 +391,7 @@ static bool give_event(struct gcn__engine* engine, struct gcn__effect* effect) {
 static bool judge(struct gcn__engine* engine) {
   unsigned slot = 0;
   struct gcn__conn* conn;
+  if (engine->held) return engine->ring_count > 0;
   if (gcn__keeper_work(engine) || gcn__spare_work(engine)) return true;
   while ((conn = gcn__engine_conn(engine, &slot)) != NULL) {
     if (gcn__conn_expire(conn)) return true;

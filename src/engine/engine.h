@@ -182,6 +182,9 @@ void gcn__engine_slept(struct gcn__engine* engine, uint64_t slept_ms,
                        uint64_t now_ms);
 /* Time has come to look at the deadlines; harmless if none is due. */
 void gcn__engine_woken(struct gcn__engine* engine, uint64_t now_ms);
+/* While it is held no deadline is judged: what else has come lies unread.  Work
+ * that is not late waits with them. */
+void gcn__engine_hold(struct gcn__engine* engine, bool held);
 /* The host's loop stalled or was paused: silence so far proves nothing. */
 void gcn__engine_excuse(struct gcn__engine* engine, uint64_t now_ms);
 

@@ -365,6 +365,7 @@ struct gcn__engine {
   bool rested;
   bool plain;   /* events of the calm one are told without a look around */
   bool drained; /* nothing to do until the next fact */
+  bool held;    /* no deadline is judged */
   bool paused;
   bool keys; /* every event is given one */
   enum gcn__scrutiny scrutiny;

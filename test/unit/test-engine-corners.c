@@ -423,6 +423,52 @@ static void an_answer_and_the_end_behind_it(void** state) {
   player_deinit(&player);
 }
 
+/* --- held ----------------------------------------------------------------- */
+
+/* The channel is there; its upgrade and its topics are asked for, and more time
+ * has passed than either may take. */
+static void ask_and_be_late(struct player* player) {
+  const char* name = "v2.a";
+  player_init(player, CUT_WHOLE);
+  player_begin(player);
+  assert_int_equal(gcn__engine_topics_add(player->engine, &name, 1), 0);
+  player_command(player, GCN__COMMAND_START | GCN__COMMAND_TOPICS);
+  player_linked(player, GCN__WIRE_LOGIN);
+  stage_answer(player, "login",
+               "{\"access_token\":\"TOKEN-1\",\"token_type\":\"bearer\","
+               "\"expires_in\":86399}");
+  player_linked(player, GCN__WIRE_API);
+  stage_answer(player, "api",
+               "{\"connectUri\":\"ws://gc.test:82/channels/CHANNEL-1\","
+               "\"id\":\"CHANNEL-1\"}");
+  player_linked(player, GCN__WIRE_STREAM);
+  stage_forget(player);
+  player->now_ms += 60000;
+  gcn__engine_hold(player->engine, true);
+  stage_answer(player, "api",
+               "{\"entities\":[{\"id\":\"v2.a\",\"state\":\"Permitted\"}]}");
+  stage_expect(player, "> topic v2.a permitted\n");
+}
+
+static void what_lies_unread_is_not_late(void** state) {
+  (void)state;
+  struct player player;
+  ask_and_be_late(&player);
+  stage_upgrade(&player, "stream");
+  stage_expect_part(&player, "SUBSCRIBING -> STREAMING by CONFIRMED");
+  player_deinit(&player);
+}
+
+static void what_was_held_is_judged_then(void** state) {
+  (void)state;
+  struct player player;
+  ask_and_be_late(&player);
+  gcn__engine_hold(player.engine, false);
+  player_wait(&player, 0);
+  stage_expect_part(&player, "SUBSCRIBING -> BACKING_OFF by PHASE_DUE");
+  player_deinit(&player);
+}
+
 /* --- what events are known by --------------------------------------------- */
 
 struct choice {
@@ -533,6 +579,8 @@ int main(void) {
       cmocka_unit_test(what_is_offered_again_is_no_change),
       cmocka_unit_test(what_is_offered_for_the_first_time_is_a_change),
       cmocka_unit_test(an_answer_and_the_end_behind_it),
+      cmocka_unit_test(what_lies_unread_is_not_late),
+      cmocka_unit_test(what_was_held_is_judged_then),
       cmocka_unit_test(events_are_known_by_the_users_choice),
       cmocka_unit_test(a_known_choice_is_a_repetition),
   };
