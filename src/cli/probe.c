@@ -65,6 +65,9 @@ static void on_deadline(uv_timer_t* timer) {
   struct step* step = timer->data;
   step->late = !step->open; /* else only tickets were waited for */
   step->over = true;
+  /* libuv before 1.45 polls after the timers that were due as a run began, even
+   * if it is to run once: it would wait for what does not come. */
+  uv_stop(timer->loop);
 }
 
 static void begin(struct step* step, struct gcn__probe* probe,

@@ -68,6 +68,23 @@ static void test_look_up_is_given_up(void** state) {
   assert_true(replaced);
 }
 
+/* The time is over before anything could be waited for. */
+static void test_no_time_at_all(void** state) {
+  (void)state;
+  uv_loop_t loop;
+  struct gcn__probe probe;
+  struct gcn__url url = url_of("https://slow.example");
+  assert_int_equal(uv_loop_init(&loop), 0);
+  gcn__probe_init(&probe, &loop, &url, NULL);
+  probe.dns_ms = 0;
+  assert_false(gcn__probe_dns(&probe));
+  assert_true(probe.stuck);
+  gcn__probe_deinit(&probe);
+  uv_sem_post(&answer);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void test_unknown_name(void** state) {
   (void)state;
   uv_loop_t loop;
@@ -191,6 +208,7 @@ static void test_tunnel_refused(void** state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_look_up_is_given_up),
+      cmocka_unit_test(test_no_time_at_all),
       cmocka_unit_test(test_unknown_name),
       cmocka_unit_test(test_tunnel),
       cmocka_unit_test(test_tunnel_refused),
