@@ -57,6 +57,8 @@ void conf_peer_say(struct conf_peer* peer, struct gcn__span plain) {
     send_bytes(peer, plain);
     return;
   }
+  /* The client may have said goodbye in the middle of a row. */
+  if (gcn__tls_state(peer->tls) == GCN__TLS_CLOSED) return;
   assert_int_equal(gcn__tls_write(peer->tls, plain), 0);
   flush_tls(peer);
 }

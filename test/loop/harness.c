@@ -5,6 +5,11 @@
  */
 #include "harness.h"
 
+#include "base/list.h"
+
+#if defined(__GLIBC__)
+#  include <execinfo.h>
+#endif
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,19 +17,29 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000 };
+enum { PATIENCE_MS = 30000, BEAT_MS = 5, PULSE_MS = 50 };
 
 /* --- the loop ------------------------------------------------------------- */
 
 struct harness {
   uv_loop_t loop;
   uv_timer_t watchdog;
+  uv_timer_t pulse;
 };
+
+/* For addr2line, inside out. */
+static void tell_where(void) {
+#if defined(__GLIBC__)
+  void* frames[32];
+  backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
+#endif
+}
 
 static void on_watchdog(uv_timer_t* timer) {
   (void)timer;
   /* A test that hangs would hang again in its teardown. */
   fprintf(stderr, "the test hangs\n");
+  tell_where();
   abort();
 }
 
@@ -34,6 +49,13 @@ unsigned harness_slowness(void) {
   return times < 1 || times > 100 ? 1 : (unsigned)times;
 }
 
+/* What a test waits for may come from a timer that is due as a run of the loop
+ * begins.  libuv before 1.45 polls after it, even if it is to run once, and
+ * nothing else may come for long. */
+static void on_pulse(uv_timer_t* timer) {
+  (void)timer;
+}
+
 int harness_setup(void** state) {
   struct harness* harness = calloc(1, sizeof *harness);
   if (harness == NULL || uv_loop_init(&harness->loop) != 0) return -1;
@@ -41,6 +63,9 @@ int harness_setup(void** state) {
   uv_timer_start(&harness->watchdog, on_watchdog,
                  (uint64_t)PATIENCE_MS * harness_slowness(), 0);
   uv_unref((uv_handle_t*)&harness->watchdog);
+  uv_timer_init(&harness->loop, &harness->pulse);
+  uv_timer_start(&harness->pulse, on_pulse, PULSE_MS, PULSE_MS);
+  uv_unref((uv_handle_t*)&harness->pulse);
   harness->loop.data = harness;
   *state = &harness->loop;
   return 0;
@@ -97,9 +122,32 @@ void harness_close(uv_handle_t* handle) {
   harness_until(handle->loop, &closed);
 }
 
+static void on_beat(uv_timer_t* timer) {
+  struct beat* beat = GCN__CONTAINER_OF(timer, struct beat, timer);
+  uint64_t now_ms = uv_hrtime() / 1000000;
+  uint64_t gap_ms = now_ms - beat->last_ms;
+  beat->stood_ms += gap_ms > 2 * BEAT_MS ? gap_ms - 2 * BEAT_MS : 0;
+  if (gap_ms > beat->longest_ms) beat->longest_ms = gap_ms;
+  beat->last_ms = now_ms;
+}
+
+void beat_begin(struct beat* beat, uv_loop_t* loop) {
+  *beat = (struct beat){.last_ms = uv_hrtime() / 1000000};
+  uv_timer_init(loop, &beat->timer);
+  uv_timer_start(&beat->timer, on_beat, BEAT_MS, BEAT_MS);
+}
+
+uint64_t beat_end(struct beat* beat) {
+  on_beat(&beat->timer);
+  harness_close((uv_handle_t*)&beat->timer);
+  return beat->stood_ms;
+}
+
 static void count_handle(uv_handle_t* handle, void* arg) {
   const struct harness* harness = handle->loop->data;
-  if (handle != (const uv_handle_t*)&harness->watchdog) (*(unsigned*)arg)++;
+  bool ours = handle == (const uv_handle_t*)&harness->watchdog ||
+              handle == (const uv_handle_t*)&harness->pulse;
+  if (!ours) (*(unsigned*)arg)++;
 }
 
 unsigned harness_handles(uv_loop_t* loop) {
@@ -116,6 +164,7 @@ int harness_teardown(void** state) {
   if (harness_handles(loop) > 0) return -1;
   harness_drain(loop);
   uv_close((uv_handle_t*)&harness->watchdog, NULL);
+  uv_close((uv_handle_t*)&harness->pulse, NULL);
   uv_run(loop, UV_RUN_DEFAULT);
   int error = uv_loop_close(loop);
   if (error == 0) free(harness);

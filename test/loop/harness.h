@@ -40,7 +40,18 @@ void harness_drain(uv_loop_t* loop);
 void harness_settle(uv_loop_t* loop);
 /* Closes a handle and returns when it has left the loop; its `data` is lost. */
 void harness_close(uv_handle_t* handle);
-/* Handles on the loop, the watchdog not counted. */
+/* How long the loop stood still beyond its turns: for whatever reason, nobody
+ * on it could be told of a deadline meanwhile. */
+struct beat {
+  uv_timer_t timer;
+  uint64_t last_ms;
+  uint64_t stood_ms;
+  uint64_t longest_ms; /* at a stretch */
+};
+void beat_begin(struct beat* beat, uv_loop_t* loop);
+/* Returns `stood_ms`. */
+uint64_t beat_end(struct beat* beat);
+/* Handles on the loop, those of the harness not counted. */
 unsigned harness_handles(uv_loop_t* loop);
 
 enum peer_mood {

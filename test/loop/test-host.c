@@ -331,7 +331,7 @@ static void on_block(uv_async_t* async) {
 }
 
 static void note_moment(struct user* user, enum user_moment moment) {
-  if (moment != USER_STATE || !user->backing_off) return;
+  if (moment != USER_STATE || user->state != GCN_BACKING_OFF) return;
   *(uint64_t*)user->loop->data = uv_hrtime();
 }
 
@@ -366,7 +366,7 @@ static void test_a_wait_after_a_block(void** state) {
   assert_true(told_ns / 1000000u >= before_ms + 500);
   uint64_t wait_ms = user.retry_in;
   assert_in_range(wait_ms, 300, 400);
-  while (user.backing_off)
+  while (user.state == GCN_BACKING_OFF)
     uv_run(loop, UV_RUN_ONCE);
   assert_true((uv_hrtime() - told_ns) / 1000000u + 1 >= wait_ms);
   user.streaming = false;

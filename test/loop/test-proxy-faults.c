@@ -12,7 +12,7 @@
 
 #define YES "HTTP/1.1 200 Connection established\r\n\r\n"
 
-enum { PHASE_MS = 300 };
+enum { PHASE_MS = 3000 };
 
 struct stage {
   struct user user; /* first: callbacks cast */

@@ -244,6 +244,17 @@ static void test_stopped_and_started(void** state) {
   close_stage(&stage);
 }
 
+/* With a spare, in memory that is counted. */
+static void open_counted(struct stage* stage, uv_loop_t* loop,
+                         struct mem_probe* probe) {
+  open_stage(stage, loop);
+  gcn_options_t options = options_of(stage);
+  options.alloc_cb = mem_probe_resize;
+  options.alloc_data = probe;
+  stream(stage, &options);
+  await_spares(stage, 1);
+}
+
 /* What a child may do with all of it; its exit code says what went wrong. */
 static int be_a_child(gcn_client_t* client, const struct mem_probe* probe) {
   if (gcn_client_abandon(client) != 0) return 1;
@@ -265,12 +276,7 @@ static void fork_and_abandon(struct stage* stage,
 static void test_forked(void** state) {
   struct stage stage;
   struct mem_probe probe = {.fail_at = 0};
-  open_stage(&stage, *state);
-  gcn_options_t options = options_of(&stage);
-  options.alloc_cb = mem_probe_resize;
-  options.alloc_data = &probe;
-  stream(&stage, &options);
-  await_spares(&stage, 1);
+  open_counted(&stage, *state, &probe);
   fork_and_abandon(&stage, &probe);
   cut(&stage);
   assert_int_equal(service_stats(&stage.user).spares_used, 1);
@@ -292,12 +298,7 @@ static void close_when_used(struct user* user, enum user_moment moment) {
 static void test_closed_as_it_is_used(void** state) {
   struct stage stage;
   struct mem_probe probe = {.fail_at = 0};
-  open_stage(&stage, *state);
-  gcn_options_t options = options_of(&stage);
-  options.alloc_cb = mem_probe_resize;
-  options.alloc_data = &probe;
-  stream(&stage, &options);
-  await_spares(&stage, 1);
+  open_counted(&stage, *state, &probe);
   stage.user.act = close_when_used;
   service_do(&stage.service, "tcp.reset");
   harness_until(*state, &stage.user.closed);

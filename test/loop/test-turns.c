@@ -142,10 +142,9 @@ static void test_turns_are_bounded(void** state) {
   close_stage(&stage);
 }
 
-/* A step cannot be cut; one is done in each turn all the same. */
-static void test_long_steps_go_on(void** state) {
+static void expect_one_a_turn(uv_loop_t* loop, uint64_t cost_ns) {
   struct stage stage;
-  open_stage(&stage, *state, 10 * MS);
+  open_stage(&stage, loop, cost_ns);
   wake_all(&stage);
   assert_int_equal(run_turn(&stage), 1);
   run_turn(&stage);
@@ -154,17 +153,15 @@ static void test_long_steps_go_on(void** state) {
   close_stage(&stage);
 }
 
-/* ... and no second one that would not end in time. */
+/* A step cannot be cut; one is done in each turn all the same. */
+static void test_long_steps_go_on(void** state) {
+  expect_one_a_turn(*state, 10 * MS);
+}
+
+/* ... and no second one that would not end in time: what they cost is learnt
+ * from the first one. */
 static void test_dear_steps_are_alone(void** state) {
-  struct stage stage;
-  open_stage(&stage, *state, 3 * MS / 2);
-  wake_all(&stage);
-  /* What they cost is learnt from the first one. */
-  assert_int_equal(run_turn(&stage), 1);
-  run_turn(&stage);
-  while (stage.served < MEMBERS)
-    assert_int_equal(run_turn(&stage), 1);
-  close_stage(&stage);
+  expect_one_a_turn(*state, 3 * MS / 2);
 }
 
 /* What is done outside of the line comes before it once, not for ever. */

@@ -42,9 +42,12 @@ static void on_state(gcn_client_t* client, const gcn_transition_t* transition) {
   user->state = transition->to;
   user->seen |= 1u << transition->to;
   user->streaming = transition->to == GCN_STREAMING;
-  user->backing_off = transition->to == GCN_BACKING_OFF;
   user->idle = transition->to == GCN_IDLE;
-  user->retry_in = transition->retry_in;
+  if (user->streaming || user->idle) user->backing_off = false;
+  if (transition->to == GCN_BACKING_OFF) {
+    user->backing_off = true;
+    user->retry_in = transition->retry_in;
+  }
   if (transition->failure != NULL) {
     const gcn_failure_t* failure = transition->failure;
     assert_non_null(failure->text);

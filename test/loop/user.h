@@ -38,6 +38,9 @@ struct user {
   gcn_state_t state;
   unsigned seen; /* states told so far, one bit each */
   bool streaming;
+  /* Told BACKING_OFF, and neither STREAMING nor IDLE since: a machine that has
+   * other work to do can be through with a wait in the pass of the loop that
+   * told of it. */
   bool backing_off;
   bool idle; /* told IDLE */
   bool posted;
@@ -50,7 +53,7 @@ struct user {
   gcn_layer_t failure_layer;
   gcn_op_t failure_op;
   int64_t retry_after;
-  uint64_t retry_in;
+  uint64_t retry_in; /* when it was told BACKING_OFF last */
   char failure_text[GCN_FAILURE_TEXT_SIZE];
   char last_id[64]; /* CorrelationId of the last event */
   uint32_t last_generation;
